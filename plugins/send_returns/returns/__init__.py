@@ -1,0 +1,1 @@
+"""Returns: what inspectors and the board receive, rendered from the warehouse."""
