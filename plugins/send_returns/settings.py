@@ -1,0 +1,51 @@
+"""Where this installation keeps its state and which partnership it serves: read from the environment, at the edge."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+PROJECT = PACKAGE.parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`home` holds the state (server, archive, logs, secrets); without `database_url` a Postgres is embedded."""
+
+    home: Path
+    partnership: str = "hertfordshire"
+    database_url: str | None = None
+    project: Path = PROJECT
+
+    def folder(self, *parts: str) -> Path:
+        """A folder below `home`, made if need be, that only its owner can read."""
+        path = self.home.joinpath(*parts)
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return path
+
+
+def load() -> Settings:
+    """Settings from SEND_RETURNS_HOME, SEND_RETURNS_PARTNERSHIP and SEND_RETURNS_DATABASE_URL."""
+    home = Path(os.environ.get("SEND_RETURNS_HOME") or PROJECT / ".send-returns").resolve()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Settings(
+        home=home,
+        partnership=os.environ.get("SEND_RETURNS_PARTNERSHIP", "hertfordshire"),
+        database_url=os.environ.get("SEND_RETURNS_DATABASE_URL") or None,
+    )
+
+
+def code_version() -> str:
+    """The package version and, in a checkout, the commit: what a release names as the code that built it."""
+    try:
+        described = subprocess.run(
+            ["git", "-C", str(PROJECT), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return version("send-returns")
+    return f"{version('send-returns')}+{described}"

@@ -1,0 +1,17 @@
+"""The Postgres warehouse: the embedded server, connections and migrations."""
+
+from send_returns.warehouse.connections import Address, address, connect, url
+from send_returns.warehouse.embedded import ensure_server, psql_path, running, stop_server
+from send_returns.warehouse.schema import migrate
+
+__all__ = [
+    "Address",
+    "address",
+    "connect",
+    "ensure_server",
+    "migrate",
+    "psql_path",
+    "running",
+    "stop_server",
+    "url",
+]

@@ -1,0 +1,64 @@
+"""Fixtures on a real Postgres: one server for the session, one fresh migrated database for each test that asks."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from send_returns import warehouse
+from send_returns.settings import Settings
+
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Settings]:
+    """The embedded server of this test session, in a home of its own, stopped and removed afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="send-returns-test-"))
+    settings = Settings(home=home)
+    warehouse.ensure_server(settings)
+    try:
+        yield settings
+    finally:
+        warehouse.stop_server(settings, remove=True)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _administer(settings: Settings, statement: sql.Composed) -> None:
+    at = warehouse.address(settings)
+    with psycopg.connect(
+        host=at.host, port=at.port, user=at.user, password=at.password, dbname="postgres", autocommit=True
+    ) as connection:
+        connection.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def template(server: Settings) -> str:
+    """The name of a migrated database that others are copied from."""
+    name = "template_migrated"
+    _administer(server, sql.SQL("create database {}").format(sql.Identifier(name)))
+    warehouse.migrate(replace(server, database_url=warehouse.url(server, database=name)))
+    return name
+
+
+@pytest.fixture
+def database(server: Settings, template: str, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a fresh migrated database, with a fresh home."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    _administer(
+        server,
+        sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template)),
+    )
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    try:
+        yield Settings(home=home, database_url=warehouse.url(server, database=name))
+    finally:
+        _administer(server, sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
