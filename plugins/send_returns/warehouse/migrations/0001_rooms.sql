@@ -162,12 +162,23 @@ create table identity.person (
     first_run_id text not null
 );
 
+-- Which identifiers have been seen with which person, so that a person outlives the delivery that brought them.
+create table identity.identifier (
+    partnership text not null,
+    kind text not null check (kind in ('upn', 'uln', 'nhs_number', 'council_person_id')),
+    value text not null,
+    person_id text not null,
+    primary key (partnership, kind, value)
+);
+
+-- One row per source person record. No foreign keys: they would be checked row by row over a million rows at every
+-- load, and the release gate checks the same with one query.
 create table identity.link (
-    delivery_id bigint not null references landing.delivery on delete cascade,
+    delivery_id bigint not null,
     row_number integer not null,
     feed text not null,
     table_name text not null,
-    person_id text not null references identity.person,
+    person_id text not null,
     method text not null,
     score double precision not null check (score between 0 and 1),
     explanation text not null,
