@@ -1,0 +1,135 @@
+"""The stages of a run: the same functions for the command line and for the DAGs.
+
+Each may run twice with the same result, returns ids and counts only, and leaves its outcome in `audit.stage`.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from psycopg.types.json import Json
+
+from send_returns import clock, landing, warehouse
+from send_returns.settings import Settings, code_version
+
+Mode = Literal["full", "incremental"]
+Layer = Literal["staging", "intermediate", "returns"]
+LAYERS: tuple[Layer, ...] = ("staging", "intermediate", "returns")
+
+
+class NotReady(RuntimeError):
+    """A required feed is not there; `missing` names each with its state, for the one who owes it."""
+
+    def __init__(self, missing: list[str]) -> None:
+        super().__init__("Not ready: " + "; ".join(missing))
+        self.missing = missing
+
+
+def land(settings: Settings, organisation: str, inbox: Path, as_of: date) -> dict[str, Any]:
+    """Land what `inbox` holds of one organisation ('council', 'icb' or 'reference'): deliveries and rows, counted."""
+    return _timed(
+        settings,
+        f"{settings.partnership}/{as_of}",
+        f"land {organisation}",
+        lambda: landing.land(settings, organisation, inbox, as_of),
+    )
+
+
+def open_run(settings: Settings, as_of: date, mode: Mode = "incremental") -> str:
+    """Open the run of what has been accepted as of a date, and return its id. Raises NotReady when a feed is missing.
+
+    The id is a hash of the partnership, the date, the code and the content of every delivery: the same inputs are the
+    same run. In mode `full` a run that was already built is built again.
+    """
+    with warehouse.connect(settings, purpose="send-returns open run") as connection:
+        landing.register(connection, settings.partnership, as_of)
+        missing = landing.missing(connection, settings.partnership, as_of)
+        if missing:
+            connection.commit()
+            raise NotReady(missing)
+        deliveries = connection.execute(
+            "select delivery_id, feed, content_sha256 from landing.delivery"
+            " where partnership = %s and status = 'accepted' and (reference_on is null or reference_on <= %s)"
+            " order by feed, content_sha256",
+            [settings.partnership, as_of],
+        ).fetchall()
+        manifest = "\n".join(f"{feed} {digest}" for _, feed, digest in deliveries)
+        manifest_sha256 = hashlib.sha256(manifest.encode()).hexdigest()
+        code = code_version()
+        key = f"{settings.partnership}\n{as_of}\n{code}\n{manifest_sha256}"
+        run_id = "r" + hashlib.sha256(key.encode()).hexdigest()[:16]
+        connection.execute(
+            "insert into audit.run (run_id, partnership, as_of, mode, code_version, manifest_sha256, status)"
+            " values (%s, %s, %s, %s, %s, %s, 'open') on conflict (run_id) do nothing",
+            [run_id, settings.partnership, as_of, mode, code, manifest_sha256],
+        )
+        if mode == "full":
+            connection.execute("update audit.run set mode = 'full', status = 'open' where run_id = %s", [run_id])
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into audit.run_delivery (run_id, delivery_id) values (%s, %s) on conflict do nothing",
+                [(run_id, delivery_id) for delivery_id, _, _ in deliveries],
+            )
+    return run_id
+
+
+def is_current(settings: Settings, run_id: str) -> bool:
+    """Whether this run has passed its gate and is the one that readers see, so that there is nothing left to build."""
+    with warehouse.connect(settings) as connection:
+        row = connection.execute(
+            "select 1 from audit.run join audit.live using (partnership, run_id)"
+            " where run_id = %s and status in ('passed', 'published')",
+            [run_id],
+        ).fetchone()
+    return row is not None
+
+
+def link(settings: Settings, run_id: str) -> dict[str, Any]:
+    """Give every person record of the run a person."""
+    from send_returns import identity
+
+    return _timed(settings, run_id, "link", lambda: identity.link(settings, run_id))
+
+
+def build(settings: Settings, run_id: str, layer: Layer) -> dict[str, Any]:
+    """Build one layer of the dbt project into the candidate schemas, out of readers' sight."""
+    from send_returns.warehouse import dbt
+
+    return _timed(settings, run_id, f"build {layer}", lambda: dbt.build(settings, run_id, layer))
+
+
+def gate(settings: Settings, run_id: str) -> dict[str, Any]:
+    """Judge the candidate; swap it live if it passes. Raises GateFailed, leaving what is live untouched."""
+    from send_returns import quality
+
+    return _timed(settings, run_id, "gate", lambda: quality.gate(settings, run_id))
+
+
+def publish(settings: Settings, run_id: str, output: Path) -> dict[str, Any]:
+    """Render every declared return of the live run into `output`, sealed by a manifest."""
+    from send_returns import returns
+
+    return _timed(settings, run_id, "publish", lambda: returns.publish(settings, run_id, output))
+
+
+def _timed(settings: Settings, key: str, stage: str, work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    started = clock.monotonic()
+    try:
+        detail = dict(work())
+    except Exception:
+        _record(settings, key, stage, "failed", clock.monotonic() - started, {})
+        raise
+    _record(settings, key, stage, "success", clock.monotonic() - started, detail)
+    return detail
+
+
+def _record(settings: Settings, key: str, stage: str, outcome: str, seconds: float, detail: Mapping[str, Any]) -> None:
+    with warehouse.connect(settings) as connection:
+        connection.execute(
+            "insert into audit.stage (run_id, stage, outcome, seconds, detail) values (%s, %s, %s, %s, %s)"
+            " on conflict (run_id, stage) do update set outcome = excluded.outcome, seconds = excluded.seconds,"
+            " detail = excluded.detail",
+            [key, stage, outcome, seconds, Json(dict(detail))],
+        )
