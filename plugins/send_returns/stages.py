@@ -12,6 +12,7 @@ from typing import Any, Literal
 from psycopg.types.json import Json
 
 from send_returns import clock, landing, warehouse
+from send_returns.failure import Failure
 from send_returns.settings import Settings, code_version
 
 Mode = Literal["full", "incremental"]
@@ -19,7 +20,7 @@ Layer = Literal["staging", "intermediate", "returns"]
 LAYERS: tuple[Layer, ...] = ("staging", "intermediate", "returns")
 
 
-class NotReady(RuntimeError):
+class NotReady(Failure):
     """A required feed is not there; `missing` names each with its state, for the one who owes it."""
 
     def __init__(self, missing: list[str]) -> None:

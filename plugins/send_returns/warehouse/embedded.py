@@ -24,6 +24,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from send_returns.failure import Failure
 from send_returns.settings import Settings
 
 ADMIN = "postgres"
@@ -55,7 +56,7 @@ CONFIGURATION = {
 }
 
 
-class ServerError(RuntimeError):
+class ServerError(Failure):
     """The embedded server could not be prepared or started; the message says what to look at."""
 
 

@@ -6,13 +6,14 @@ from importlib.util import find_spec
 
 import psycopg
 
+from send_returns.failure import Failure
 from send_returns.settings import Settings
 from send_returns.warehouse.connections import connect
 
 LOCK = 0x5E4D0001
 
 
-class MigrationError(RuntimeError):
+class MigrationError(Failure):
     """A migration that was applied has since been edited; write a new one instead."""
 
 
