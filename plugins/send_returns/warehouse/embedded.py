@@ -247,8 +247,8 @@ def _start(place: Place, settings: Settings) -> None:
     state.write_text(json.dumps({"port": chosen}))
 
 
-def _bootstrap(settings: Settings, databases: Sequence[str]) -> None:
-    admin = psycopg.connect(
+def _admin(settings: Settings) -> psycopg.Connection:
+    return psycopg.connect(
         host="127.0.0.1",
         port=port(settings),
         user=ADMIN,
@@ -256,7 +256,17 @@ def _bootstrap(settings: Settings, databases: Sequence[str]) -> None:
         dbname="postgres",
         autocommit=True,
     )
-    with admin:
+
+
+def empty_warehouse(settings: Settings) -> None:
+    """Drop the embedded server's warehouse database with all that is in it, and make it anew, empty."""
+    with _admin(settings) as admin:
+        admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(WAREHOUSE)))
+    _bootstrap(settings, [WAREHOUSE])
+
+
+def _bootstrap(settings: Settings, databases: Sequence[str]) -> None:
+    with _admin(settings) as admin:
         if not admin.execute("select 1 from pg_roles where rolname = %s", [OWNER]).fetchone():
             admin.execute(
                 sql.SQL("create role {} login createdb createrole password {}").format(

@@ -1,0 +1,322 @@
+"""The command line: the same code that the DAGs call, for a person at a terminal."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from send_returns import clock
+from send_returns import settings as settings_module
+from send_returns.failure import Failure
+from send_returns.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Joins the SEND records of a council and an NHS board, proves the result, and publishes the returns.",
+)
+server = typer.Typer(no_args_is_help=True, help="The embedded PostgreSQL of this installation.")
+app.add_typer(server, name="server")
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+class Mode(StrEnum):
+    """How much of a run is done again."""
+
+    full = "full"
+    incremental = "incremental"
+
+
+class Layer(StrEnum):
+    """The layers of the dbt project, in the order in which they are built."""
+
+    staging = "staging"
+    intermediate = "intermediate"
+    returns = "returns"
+
+
+class Mess(StrEnum):
+    """How untidy the simulated files are."""
+
+    none = "none"
+    realistic = "realistic"
+    hostile = "hostile"
+
+
+class Format(StrEnum):
+    """How findings are printed."""
+
+    text = "text"
+    json = "json"
+
+
+def _day(value: str) -> date:
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise typer.BadParameter("Write the date as YYYY-MM-DD.") from error
+
+
+AsOf = Annotated[
+    date | None,
+    typer.Option(
+        parser=_day,
+        metavar="YYYY-MM-DD",
+        help="The reporting date. Ages, clocks and look-backs count from it. [default: today]",
+    ),
+]
+Inbox = Annotated[
+    Path,
+    typer.Option(exists=True, file_okay=False, help="Folder of deliveries: INBOX/<organisation>/<feed>/<delivery>."),
+]
+Output = Annotated[Path, typer.Option(file_okay=False, help="Where published returns go.")]
+Run = Annotated[str | None, typer.Option("--run", help="The run. [default: the one opened last]")]
+Children = Annotated[int, typer.Option(min=50, help="Children with SEND; the county has 36,500 among 200,000 pupils.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same county, byte for byte.")]
+
+
+@contextmanager
+def _ready() -> Iterator[Settings]:
+    """The warehouse up and migrated; its server stopped afterwards if this command started it."""
+    from send_returns import warehouse
+
+    settings = settings_module.load()
+    with warehouse.running(settings):
+        warehouse.migrate(settings)
+        yield settings
+
+
+def _latest(settings: Settings, run_id: str | None) -> str:
+    from send_returns import warehouse
+
+    if run_id:
+        return run_id
+    with warehouse.connect(settings) as connection:
+        row = connection.execute(
+            "select run_id from audit.run where partnership = %s order by opened_at desc limit 1",
+            [settings.partnership],
+        ).fetchone()
+    if row is None:
+        raise typer.BadParameter("There is no run yet: `send-returns land`, then `send-returns link`.")
+    return str(row[0])
+
+
+@app.command()
+def run(
+    inbox: Inbox,
+    output: Output = Path("output"),
+    as_of: AsOf = None,
+    mode: Mode = Mode.incremental,
+) -> None:
+    """The whole job through the real DAGs: land, link, build, gate, publish."""
+    from send_returns import screen
+    from send_returns.orchestration.run import run_dags
+
+    with _ready() as settings, screen.progress(console) as step:
+        summary = run_dags(
+            settings,
+            as_of=as_of or clock.today(),
+            inbox=inbox.resolve(),
+            output=output.resolve(),
+            mode=mode.value,
+            progress=step,
+        )
+        step(None)
+        screen.show_run(console, settings, summary, output)
+
+
+@app.command()
+def demo(
+    children: Children = 36_500,
+    seed: Seed = 2026,
+    as_of: AsOf = None,
+    output: Output = Path("output"),
+    mess: Mess = Mess.realistic,
+) -> None:
+    """A simulated county through the whole job; a home that holds real deliveries is left alone."""
+    from send_returns import demonstration, screen, warehouse
+
+    as_of = as_of or clock.today()
+    settings = settings_module.load()
+    with warehouse.running(settings):
+        with screen.progress(console) as step:
+            inbox = demonstration.prepare(
+                settings, children=children, seed=seed, as_of=as_of, mess=mess.value, progress=step
+            )
+        run(inbox=inbox, output=output, as_of=as_of)
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(file_okay=False, help="Gets inbox/ and truth/.")],
+    children: Children = 36_500,
+    seed: Seed = 2026,
+    as_of: AsOf = None,
+    mess: Mess = Mess.realistic,
+) -> None:
+    """Write every feed of a synthetic partnership in its supplier's format, and the truth to test against."""
+    from send_returns import screen
+    from send_returns.simulate import simulate as write
+
+    with screen.progress(console) as step:
+        counts = write(out, children=children, seed=seed, as_of=as_of or clock.today(), mess=mess.value, progress=step)
+    screen.show_counts(console, counts)
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="One delivery's files, or one Annex A workbook.")],
+    feed: Annotated[
+        str | None, typer.Option(help="Which feed the files are. [default: found from the headers]")
+    ] = None,
+    as_of: AsOf = None,
+    format: Annotated[Format, typer.Option(help="text to read, json to process.")] = Format.text,  # noqa: A002
+) -> None:
+    """What a data officer runs before sending: contract and rules on one delivery or workbook, with no trace left."""
+    from send_returns.quality.check import main_check
+
+    raise typer.Exit(main_check(files, feed, as_of or clock.today(), format.value))
+
+
+@app.command()
+def land(inbox: Inbox, as_of: AsOf = None, organisation: Annotated[list[str] | None, typer.Option()] = None) -> None:
+    """Take in what the inbox holds: archive, type, load, quarantine."""
+    from send_returns import screen, stages
+
+    with _ready() as settings:
+        for name in organisation or ["reference", "council", "icb"]:
+            screen.show_counts(
+                console, stages.land(settings, name, inbox.resolve(), as_of or clock.today()), title=name
+            )
+
+
+@app.command()
+def link(as_of: AsOf = None, mode: Mode = Mode.incremental) -> None:
+    """Open the run of what has been accepted, and give every person record a person."""
+    from send_returns import screen, stages
+
+    with _ready() as settings:
+        run_id = stages.open_run(settings, as_of or clock.today(), mode.value)
+        screen.show_counts(console, {"run": run_id, **stages.link(settings, run_id)})
+
+
+@app.command()
+def build(run_id: Run = None, layer: Annotated[list[Layer] | None, typer.Option()] = None) -> None:
+    """Build the candidate with dbt, layer by layer, out of readers' sight."""
+    from send_returns import screen, stages
+
+    with _ready() as settings:
+        run_id = _latest(settings, run_id)
+        for one in layer or list(Layer):
+            screen.show_counts(console, stages.build(settings, run_id, one.value), title=one.value)
+
+
+@app.command()
+def gate(run_id: Run = None) -> None:
+    """Judge the candidate with Great Expectations; a pass swaps it live, a fail leaves what is live untouched."""
+    from send_returns import screen, stages
+
+    with _ready() as settings:
+        screen.show_counts(console, stages.gate(settings, _latest(settings, run_id)))
+
+
+@app.command()
+def publish(output: Output = Path("output"), run_id: Run = None) -> None:
+    """Render the returns of the live run, with a manifest of hashes."""
+    from send_returns import screen, stages
+
+    with _ready() as settings:
+        screen.show_counts(console, stages.publish(settings, _latest(settings, run_id), output.resolve()))
+
+
+@app.command()
+def status(as_of: AsOf = None) -> None:
+    """The readiness board: what has arrived, what is missing, and who owes it."""
+    from send_returns import landing, screen, warehouse
+
+    with _ready() as settings, warehouse.connect(settings) as connection:
+        landing.register(connection, settings.partnership, as_of or clock.today())
+        screen.show_arrivals(console, connection, settings.partnership, as_of or clock.today())
+
+
+@app.command()
+def verify(pack: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
+    """An inspector's check of a pack: every file against the manifest's hashes."""
+    from send_returns.returns import main_verify
+
+    raise typer.Exit(main_verify(pack))
+
+
+@app.command()
+def up(detach: Annotated[bool, typer.Option(help="Leave it running and return.")] = False) -> None:
+    """Serve the project in a real Airflow on loopback until Ctrl-C or `send-returns down`."""
+    from send_returns.orchestration import supervise
+
+    raise typer.Exit(supervise.up(settings_module.load(), detach=detach))
+
+
+@app.command()
+def down() -> None:
+    """Stop what `up` started, and the embedded server."""
+    from send_returns.orchestration import supervise
+
+    supervise.down(settings_module.load())
+
+
+@app.command()
+def bench(
+    children: Children = 36_500,
+    seed: Seed = 2026,
+    as_of: AsOf = None,
+    only: Annotated[list[str] | None, typer.Option(help="Measure only these.")] = None,
+) -> None:
+    """Measure the figures that the design promises; one JSON line each, with its baseline and ratio."""
+    from send_returns.bench import bench as measure
+
+    measure(children=children, seed=seed, as_of=as_of or clock.today(), only=only)
+
+
+@server.command("start")
+def server_start() -> None:
+    """Start the server and leave it running; prints where it listens."""
+    from send_returns import warehouse
+
+    settings = settings_module.load()
+    warehouse.ensure_server(settings)
+    warehouse.migrate(settings)
+    at = warehouse.address(settings)
+    console.print(f"PostgreSQL on {at.host}:{at.port}, database {at.database}, user {at.user}.")
+    console.print(f"The password is in {settings.home / 'secrets' / 'postgres_owner'}.", soft_wrap=True)
+
+
+@server.command("stop")
+def server_stop() -> None:
+    """Stop the server."""
+    from send_returns import warehouse
+
+    warehouse.stop_server(settings_module.load())
+
+
+@server.command("remove")
+def server_remove() -> None:
+    """Stop the server and delete its data."""
+    from send_returns import warehouse
+
+    warehouse.stop_server(settings_module.load(), remove=True)
+
+
+def main() -> None:
+    """The `send-returns` program: a failure that a person can act on is one line on stderr and exit code 1."""
+    try:
+        app()
+    except Failure as error:
+        errors.print(f"[red]{type(error).__name__}[/red]: {error}", soft_wrap=True)
+        sys.exit(1)

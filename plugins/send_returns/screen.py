@@ -1,0 +1,190 @@
+"""What a person sees at the terminal: progress while it works, one screen at the end. Counts and feed names only."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from rich import box
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from send_returns import warehouse
+from send_returns.settings import Settings
+
+Step = Callable[[str | None], None]
+MARKS = {
+    "accepted": "[green]accepted[/]",
+    "missing": "[red]missing[/]",
+    "refused": "[red]refused[/]",
+    "stale": "[yellow]stale[/]",
+}
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Step]:
+    """A callable that names the step at work (None: no step); each finished step stays on the screen with its time."""
+    bar = Progress(
+        SpinnerColumn(finished_text="[green]✓[/]"),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=console,
+    )
+    with bar:
+
+        def step(name: str | None) -> None:
+            for task in bar.tasks:
+                if not task.finished:
+                    bar.update(task.id, total=1, completed=1)
+            if name:
+                bar.add_task(name, total=None)
+
+        yield step
+        step(None)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        is_number = column.startswith("#")
+        table.add_column(column.lstrip("#"), justify="right" if is_number else "left", no_wrap=True)
+    return table
+
+
+def show_counts(console: Console, counts: Mapping[str, Any], title: str = "") -> None:
+    """Ids and counts of one stage, a line each."""
+    table = Table(title=title or None, title_justify="left", box=None, show_header=False, pad_edge=False)
+    for name, value in counts.items():
+        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
+    console.print(table)
+
+
+def show_arrivals(console: Console, connection: psycopg.Connection, partnership: str, as_of: date) -> None:
+    """The arrival register as of a date: each feed, who owes it, by when, and how it stands."""
+    table = _table(f"{partnership.title()}, as of {as_of:%d %B %Y}", "Feed", "From", "Due", "State", "Detail")
+    for feed, organisation, due_on, state, required, detail in connection.execute(
+        "select feed, organisation, due_on, state, required, detail from landing.arrival"
+        " where partnership = %s and as_of = %s order by organisation, feed",
+        [partnership, as_of],
+    ):
+        mark = MARKS[state] if required or state == "accepted" else f"[dim]{state}, not required[/]"
+        table.add_row(feed, organisation, f"{due_on:%d/%m/%Y}" if due_on else "", mark, detail or "")
+    console.print(table)
+
+
+def show_run(console: Console, settings: Settings, run_id: str, output: Path, wall_seconds: float) -> None:
+    """The one screen at the end of a run: feeds, children, checks, publication and time."""
+    with warehouse.connect(settings) as connection:
+        run = connection.execute(
+            "select partnership, as_of, status, code_version from audit.run where run_id = %s", [run_id]
+        ).fetchone()
+        if run is None:
+            return
+        partnership, as_of, status, code = run
+        heading = Text.assemble(
+            (f"{partnership.title()}, as of {as_of:%d %B %Y}", "bold"), f"   run {run_id}, code {code}"
+        )
+        console.print()
+        console.print(heading)
+        console.print()
+        side: list[RenderableType] = [
+            _feeds(connection, run_id),
+            Group(_children(connection, run_id), _checks(connection, run_id)),
+        ]
+        console.print(Columns(side, padding=(0, 4)))
+        console.print(_stages(connection, run_id, f"{partnership}/{as_of}", wall_seconds))
+        _blocking(console, connection, run_id)
+        _published(console, status, output, partnership, as_of)
+
+
+def _feeds(connection: psycopg.Connection, run_id: str) -> Table:
+    table = _table("Feeds landed", "Feed", "#Deliveries", "#Rows in", "#Loaded", "#Quarantined", "#Findings")
+    rows = connection.execute(
+        "select feed, count(*), sum(rows_in)::bigint, sum(rows_loaded)::bigint, sum(rows_quarantined)::bigint,"
+        " sum(findings)::bigint from landing.delivery join audit.run_delivery using (delivery_id)"
+        " cross join lateral (select count(*) as findings from audit.finding as f"
+        " where f.delivery_id = delivery.delivery_id) as f"
+        " where run_id = %s group by feed order by feed",
+        [run_id],
+    ).fetchall()
+    for feed, *numbers in rows:
+        table.add_row(feed, *(f"{number:,}" for number in numbers))
+    totals = [sum(row[position] for row in rows) for position in range(1, 6)]
+    table.add_section()
+    table.add_row("all", *(f"{total:,}" for total in totals), style="bold")
+    table.caption = "Rows in = loaded + quarantined, held by the database. Findings are kept and flagged, not refused."
+    table.caption_justify = "left"
+    return table
+
+
+def _children(connection: psycopg.Connection, run_id: str) -> Table:
+    table = _table("Children", "", "#")
+    records, persons, shared = connection.execute(
+        "select coalesce(sum(records), 0)::bigint, count(*), count(*) filter (where feeds > 1)"
+        " from (select person_id, count(*) as records, count(distinct feed) as feeds"
+        " from identity.link join audit.run_delivery using (delivery_id)"
+        " where run_id = %s group by person_id) as person",
+        [run_id],
+    ).fetchone() or (0, 0, 0)
+    table.add_row("person records", f"{records:,}")
+    table.add_row("people they belong to", f"{persons:,}")
+    table.add_row("found in more than one feed", f"{shared:,}")
+    for title, relation in (("List 1, EHC plans", "list_1"), ("List 2, SEN support", "list_2")):
+        present = connection.execute("select to_regclass(%s)", [f"returns.return_annex_a__{relation}"]).fetchone()
+        if present and present[0]:
+            count = connection.execute(f"select count(*) from returns.return_annex_a__{relation}").fetchone()  # noqa: S608
+            table.add_row(title, f"{count[0]:,}" if count else "")
+    return table
+
+
+def _checks(connection: psycopg.Connection, run_id: str) -> Table:
+    table = _table("Checks", "", "#")
+    rows = connection.execute(
+        "select count(*) filter (where outcome = 'pass'), count(*) filter (where outcome = 'fail' and not is_blocking),"
+        " count(*) filter (where is_blocking), coalesce(sum(failing_rows), 0)::bigint"
+        " from audit.check_result where run_id = %s",
+        [run_id],
+    ).fetchone() or (0, 0, 0, 0)
+    table.add_row("passed", f"[green]{rows[0]:,}[/]")
+    table.add_row("failed within tolerance", f"{rows[1]:,}")
+    table.add_row("failed, release stopped", f"[red]{rows[2]:,}[/]" if rows[2] else "0")
+    table.add_row("rows to look at", f"{rows[3]:,}")
+    return table
+
+
+def _stages(connection: psycopg.Connection, run_id: str, landing_key: str, wall_seconds: float) -> Text:
+    rows = connection.execute(
+        "select stage, seconds from audit.stage where run_id in (%s, %s)"
+        " order by array_position(array['land reference', 'land council', 'land icb', 'link', 'build staging',"
+        " 'build intermediate', 'build returns', 'gate', 'publish'], stage)",
+        [run_id, landing_key],
+    ).fetchall()
+    spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in rows)
+    return Text.assemble(("Time  ", "bold"), spent, (f"; whole run {wall_seconds:.1f} s", "bold"))
+
+
+def _blocking(console: Console, connection: psycopg.Connection, run_id: str) -> None:
+    for rule, failing, message in connection.execute(
+        "select rule, failing_rows, message from audit.check_result where run_id = %s and is_blocking order by rule",
+        [run_id],
+    ):
+        count = "could not be judged" if failing is None else f"{failing:,} row(s)"
+        console.print(f"[red]Stopped by {rule}[/]: {count}. {message}", soft_wrap=True)
+
+
+def _published(console: Console, status: str, output: Path, partnership: str, as_of: date) -> None:
+    console.print()
+    packs = sorted(path.parent for path in output.glob(f"*/{partnership}/{as_of}/manifest.json"))
+    if status != "published" or not packs:
+        console.print("[red]Nothing was published.[/] What readers see is what they saw before.")
+        return
+    for pack in packs:
+        console.print(f"[green]Published[/] {pack}", soft_wrap=True)
+        for file in sorted(pack.iterdir()):
+            console.print(f"  {file.name:<28} {file.stat().st_size:>12,} bytes")
+    console.print(f"Check it: send-returns verify {packs[0]}", soft_wrap=True)
