@@ -320,3 +320,7 @@ def main() -> None:
     except Failure as error:
         errors.print(f"[red]{type(error).__name__}[/red]: {error}", soft_wrap=True)
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

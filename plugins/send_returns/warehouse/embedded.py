@@ -190,6 +190,17 @@ def port(settings: Settings) -> int:
         ) from error
 
 
+def server_pid(settings: Settings) -> int | None:
+    """The process id of the running embedded server, or None."""
+    if settings.database_url:
+        return None
+    file = _place(settings).data / "postmaster.pid"
+    try:
+        return int(file.read_text().split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return None
+
+
 def _free_port(preferred: int | None) -> int:
     for candidate in (preferred, 54329, 0):
         if candidate is None:

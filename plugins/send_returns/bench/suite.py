@@ -1,0 +1,167 @@
+"""What `send-returns bench` runs: a county in a home of its own, the whole job, then each room against its baseline."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from send_returns import clock, warehouse
+from send_returns import settings as settings_module
+from send_returns.failure import Failure
+from send_returns.settings import Settings, code_version
+
+FIGURES = ("whole run", "orchestration", "peak memory", "second run", "landing", "dbt", "gate")
+GIGABYTE = 1024**3
+
+
+class BenchError(Failure):
+    """A measured command failed; its log says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A command's wall seconds and the greatest resident memory, in bytes, of any one process below it."""
+
+    seconds: float
+    peak_bytes: int
+
+
+def bench(*, children: int, seed: int, as_of: date, only: Sequence[str] | None = None) -> None:
+    """Print the figures as JSON lines on stdout. `only` picks from FIGURES. Raises BenchError when a command fails."""
+    if unknown := sorted(set(only or ()) - set(FIGURES)):
+        raise BenchError(f"No figure is called {', '.join(unknown)}: choose from {', '.join(FIGURES)}.")
+    wanted = set(only or FIGURES)
+    home = settings_module.load().folder("bench")
+    settings = Settings(home=home)
+    try:
+        _measure(settings, wanted, children=children, seed=seed, as_of=as_of)
+    finally:
+        warehouse.stop_server(settings, remove=True)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _measure(settings: Settings, wanted: set[str], *, children: int, seed: int, as_of: date) -> None:
+    from send_returns.simulate import simulate
+
+    where = {"children": children, "code": code_version(), "cores": os.cpu_count()}
+    started = clock.monotonic()
+    county = settings.home / "county"
+    rows = simulate(county, children=children, seed=seed, as_of=as_of, mess="realistic")
+    _line("simulate", where, seconds=clock.monotonic() - started, rows=sum(rows.values()))
+    inbox = county / "inbox"
+
+    # Directly first: it leaves the operating system's cache as warm for the DAGs as the DAGs would leave it for it.
+    direct = _command(settings, "direct", "-m", "send_returns.bench.direct", str(inbox), str(as_of))
+    warehouse.ensure_server(settings)
+    warehouse.embedded.empty_warehouse(settings)
+    shutil.rmtree(settings.home / "archive", ignore_errors=True)
+    warehouse.stop_server(settings)
+
+    output = settings.home / "output"
+    arguments = ("-m", "send_returns.cli", "run", "--inbox", str(inbox), "--output", str(output), "--as-of", str(as_of))
+    whole = _command(settings, "run", *arguments)
+    if "whole run" in wanted:
+        _line("whole run", where, seconds=whole.seconds, baseline="goal at county scale", baseline_seconds=180.0)
+    if "orchestration" in wanted:
+        share = (whole.seconds - direct.seconds) / whole.seconds
+        _line(
+            "orchestration",
+            where,
+            seconds=whole.seconds,
+            baseline="the same stages called directly",
+            baseline_seconds=direct.seconds,
+            share_of_run=round(share, 3),
+            goal=0.30,
+        )
+    if "peak memory" in wanted:
+        _line("peak memory", where, gigabytes=round(whole.peak_bytes / GIGABYTE, 2), baseline="goal", goal=4.0)
+    if "second run" in wanted:
+        second = _command(settings, "second", *arguments)
+        _line("second run", where, seconds=second.seconds, baseline="first run", baseline_seconds=whole.seconds)
+
+    with warehouse.running(settings):
+        run_id = _live_run(settings)
+        for figure, goal, measure in _rooms(settings, inbox, run_id):
+            if figure in wanted:
+                _line(figure, where, goal=goal, **measure())
+
+
+def _rooms(settings: Settings, inbox: Path, run_id: str) -> list[tuple[str, float, Callable[[], Mapping[str, Any]]]]:
+    from send_returns.bench.dbt import dbt_ratio
+    from send_returns.bench.gate import gate_ratio
+    from send_returns.bench.landing import landing_ratio
+
+    return [
+        ("landing", 2.0, lambda: landing_ratio(settings, inbox)),
+        ("dbt", 1.2, lambda: dbt_ratio(settings, run_id)),
+        ("gate", 2.0, lambda: gate_ratio(settings, run_id)),
+    ]
+
+
+def _live_run(settings: Settings) -> str:
+    from send_returns import stages
+
+    return stages.live_run(settings)
+
+
+def _line(figure: str, where: Mapping[str, Any], **measured: Any) -> None:  # noqa: ANN401 - counts, seconds, names
+    values = {name: round(value, 3) if isinstance(value, float) else value for name, value in measured.items()}
+    if "ratio" not in values and "baseline_seconds" in values:
+        values["ratio"] = round(measured["seconds"] / measured["baseline_seconds"], 3)
+    sys.stdout.write(json.dumps({"figure": figure, **values, **where}) + "\n")
+    sys.stdout.flush()
+
+
+def _command(settings: Settings, name: str, *arguments: str) -> Measured:
+    """Run our own interpreter with `arguments`, its output in a log, and watch the memory of all below it."""
+    log = settings.folder("logs") / f"bench-{name}.log"
+    environment = {**os.environ, "SEND_RETURNS_HOME": str(settings.home)}
+    with log.open("w") as output:
+        started = clock.monotonic()
+        process = subprocess.Popen([sys.executable, *arguments], stdout=output, stderr=output, env=environment)
+        peak = _Peak(settings, process.pid)
+        peak.start()
+        code = process.wait()
+        seconds = clock.monotonic() - started
+        peak.stop.set()
+        peak.join()
+    if code:
+        sys.stderr.write("".join(log.read_text().splitlines(keepends=True)[-5:]))
+        raise BenchError(f"`{name}` ended with exit code {code}.")
+    return Measured(seconds, peak.bytes)
+
+
+class _Peak(threading.Thread):
+    """Samples, ten times a second, the resident memory of a process, of what it started and of the database server."""
+
+    def __init__(self, settings: Settings, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.settings = settings
+        self.process = psutil.Process(pid)
+        self.stop = threading.Event()
+        self.bytes = 0
+
+    def run(self) -> None:
+        while not self.stop.wait(0.1):
+            self._sample(self.process, is_server=False)
+            server = warehouse.embedded.server_pid(self.settings)
+            if server and psutil.pid_exists(server):
+                self._sample(psutil.Process(server), is_server=True)
+
+    def _sample(self, root: psutil.Process, *, is_server: bool) -> None:
+        try:
+            for process in (root, *root.children(recursive=True)):
+                memory = process.memory_info()
+                # Every backend counts the shared buffers that it touched as its own.
+                self.bytes = max(self.bytes, memory.rss - (memory.shared if is_server else 0))
+        except psutil.Error:
+            return  # it ended between the look at the list and the look at the process
