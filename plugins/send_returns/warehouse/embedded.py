@@ -18,6 +18,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,7 @@ def _place(settings: Settings) -> Place:
     return Place(_reachable(binaries, user), own / "data", user)
 
 
+@cache
 def _reachable(binaries: Path, user: str) -> Path:
     """The binaries, or a copy of them where `user` cannot enter the folder that the wheel was installed in."""
     try:
