@@ -88,9 +88,7 @@ def load_all(return_name: str, folder: Path = LAYOUTS) -> list[Layout]:
         if "extends" in content and not content.get("reason"):
             raise LayoutError(f"{path.name}: a delta needs a `reason`")
         files[version] = content
-    layouts = [
-        _layout(return_name, content, _resolve(version, files, ())) for version, content in files.items()
-    ]
+    layouts = [_layout(return_name, content, _resolve(version, files, ())) for version, content in files.items()]
     return sorted(layouts, key=lambda layout: layout.in_force_from)
 
 
@@ -98,8 +96,7 @@ def _resolve(version: str, files: Mapping[str, dict[str, Any]], seen: tuple[str,
     """Columns and lists of a version with those of the versions it extends."""
     if version not in files or version in seen:
         raise LayoutError(
-            f"layout {version}: extended, but "
-            + ("by itself" if version in seen else "there is no such file")
+            f"layout {version}: extended, but " + ("by itself" if version in seen else "there is no such file")
         )
     own = files[version]
     if "extends" not in own:
@@ -116,21 +113,15 @@ def _layout(return_name: str, content: Mapping[str, Any], resolved: Mapping[str,
     try:
         columns = {name: Column(name=name, **spec) for name, spec in resolved["columns"].items()}
         lists = tuple(
-            ListLayout(
-                name, spec["model"], spec["scope"], tuple(columns[column] for column in spec["columns"])
-            )
+            ListLayout(name, spec["model"], spec["scope"], tuple(columns[column] for column in spec["columns"]))
             for name, spec in resolved["lists"].items()
         )
     except (KeyError, TypeError) as error:
         raise LayoutError(f"{return_name} {version}: missing or unknown key {error}") from error
     for column in columns.values():
         if column.type not in get_args(ColumnType) or column.required not in get_args(Required):
-            raise LayoutError(
-                f"{return_name} {version}: column {column.name} has an unknown type or `required`"
-            )
+            raise LayoutError(f"{return_name} {version}: column {column.name} has an unknown type or `required`")
         if (column.type == "category") != bool(column.categories):
-            raise LayoutError(
-                f"{return_name} {version}: column {column.name}: categories go with type category"
-            )
+            raise LayoutError(f"{return_name} {version}: column {column.name}: categories go with type category")
     reason = cast(str, content.get("reason", ""))
     return Layout(return_name, version, content["in_force_from"], reason, content.get("source", ""), lists)

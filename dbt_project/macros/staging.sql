@@ -1,0 +1,9 @@
+{#- The deliveries that this run reads: its manifest. -#}
+{% macro manifest() -%}
+    (select run_delivery.delivery_id from {{ source('audit', 'run_delivery') }} as run_delivery where run_delivery.run_id = '{{ var("run_id") }}')
+{%- endmacro %}
+
+{#- A code as the lists write it: upper case, no spaces around it, null when empty. -#}
+{% macro code(column) -%}
+    nullif(upper(btrim({{ column }})), '')
+{%- endmacro %}

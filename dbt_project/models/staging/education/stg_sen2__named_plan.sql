@@ -1,0 +1,10 @@
+select
+    plan.namedplantableid as sen2_named_plan_id,
+    plan.assessmenttableid as sen2_assessment_id,
+    plan.startdate as started_on,
+    plan.ceasedate as ceased_on,
+    {{ code('plan.ceasereason') }} as cease_reason,
+    plan._delivery_id,
+    plan._row_number
+from {{ source('raw_council', 'sen2__namedplan') }} as plan
+where plan._delivery_id in {{ manifest() }}

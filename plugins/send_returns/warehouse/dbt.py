@@ -1,0 +1,249 @@
+"""Runs the dbt project in this process, a layer at a time, and keeps what each node did in `audit.model_result`.
+
+dbt's own parse of the project is kept under `home` and given back to it, because a parse costs more than a layer of the
+project. dbt's logs and result files are switched off: a database error in them may quote a child's data.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from psycopg import sql
+
+from send_returns.returns import layouts
+from send_returns.settings import Settings
+from send_returns.warehouse.connections import address, connect
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+Layer = Literal["staging", "intermediate", "returns"]
+
+SELECTION: dict[Layer, tuple[str, ...]] = {
+    "staging": ("path:seeds", "path:models/staging"),
+    "intermediate": ("path:models/intermediate",),
+    "returns": ("path:models/marts", "path:models/returns"),
+}
+LAYOUT = "area_send_annex_a"
+
+
+class BuildFailed(RuntimeError):
+    """A layer was not built. `nodes` names the models and tests that failed; the message carries no value."""
+
+    def __init__(self, message: str, nodes: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.nodes = tuple(nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """What dbt did with one model, seed or test. `rows` is rows written, or failing rows of a test."""
+
+    node: str
+    resource_type: str
+    status: str
+    seconds: float
+    rows: int | None
+    message: str | None
+
+
+def build(settings: Settings, run_id: str, layer: Layer) -> dict[str, int]:
+    """Build one layer of a run into the candidate schemas with its tests; returns counts of nodes by kind.
+
+    `staging` includes the seeds and the list layout in force, `returns` includes the marts. Unit tests are not run: they
+    judge the code, not the data.
+
+    Raises:
+        BuildFailed: there is no such run, the project cannot be read, or a model or test failed.
+    """
+    variables = _variables(settings, run_id)
+    if layer == "staging":
+        _write_layout(settings, date.fromisoformat(variables["as_of"]))
+    results = invoke(
+        settings,
+        run_id,
+        "build",
+        "--indirect-selection",
+        "buildable",
+        "--exclude-resource-type",
+        "unit_test",
+        "--exclude-resource-type",
+        "exposure",
+        "--select",
+        *SELECTION[layer],
+    )
+    _record(settings, run_id, layer, results)
+    failed = [result for result in results if result.status not in ("success", "pass", "warn")]
+    if failed:
+        broken = [result for result in failed if result.status != "skipped"]
+        told = "; ".join(f"{result.node}: {result.message or result.status}" for result in broken)
+        raise BuildFailed(
+            f"{layer}: {len(broken)} of {len(results)} dbt nodes failed, {len(failed) - len(broken)} were skipped. {told}."
+            f" Nothing was published. See audit.model_result of run {run_id}, mend the model or the rows, and build again.",
+            [result.node for result in broken],
+        )
+    kinds = sorted({result.resource_type for result in results})
+    return {f"{kind}s": sum(result.resource_type == kind for result in results) for kind in kinds}
+
+
+def invoke(settings: Settings, run_id: str, command: str, *arguments: str) -> list[NodeResult]:
+    """Run a dbt command over a run and return a result per node, in order of node name. Raises BuildFailed."""
+    from dbt.cli.main import dbtRunner
+
+    target = settings.folder("runs", run_id, "dbt")
+    variables = json.dumps(_variables(settings, run_id))
+    with _profile(settings):
+        done = dbtRunner(manifest=_manifest(settings)).invoke(
+            [command, *_flags(settings, target), "--vars", variables, *arguments]
+        )
+    if done.exception is not None:
+        raise BuildFailed(f"dbt could not run {command}: {without_values(str(done.exception))}") from None
+    return sorted((_result(result) for result in done.result), key=lambda result: result.node)  # type: ignore[union-attr]
+
+
+def without_values(message: str) -> str:
+    """The first lines of a dbt or database message, without the parts in which Postgres quotes data."""
+    kept = []
+    for line in message.splitlines():
+        text = line.strip()
+        if not text or text.startswith(("compiled code at", "Database Error", "LINE ", "^", "Runtime Error")):
+            continue
+        if re.match(r"(DETAIL|CONTEXT|QUERY|HINT|STATEMENT)\b", text):
+            break
+        # In Postgres's messages, names of tables and columns stand in double quotes, and so do values after "syntax for type".
+        text = re.sub(r'(?<=: )".*"', "(value withheld)", text)
+        kept.append(re.sub(r"'[^']*'", "(value withheld)", text))
+    return " ".join(kept)[:500]
+
+
+def _variables(settings: Settings, run_id: str) -> dict[str, str]:
+    with connect(settings, purpose="send-returns dbt") as connection:
+        run = connection.execute("select partnership, as_of from audit.run where run_id = %s", [run_id]).fetchone()
+    if run is None:
+        raise BuildFailed(f"There is no run {run_id}: open one first.")
+    return {"run_id": run_id, "partnership": run[0], "as_of": run[1].isoformat()}
+
+
+def _write_layout(settings: Settings, as_of: date) -> None:
+    """Fill candidate_reference.annex_a_layout with the list layout in force: a row per list, column and category."""
+    layout = layouts.load(LAYOUT, as_of)
+    rows = [
+        (part.name, part.model, position, column.name, column.heading, column.type, code, wording)
+        for part in layout.lists
+        for position, column in enumerate(part.columns, start=1)
+        for code, wording in (column.categories.items() or [(None, None)])
+    ]
+    with connect(settings, purpose="send-returns layout") as connection:
+        connection.execute("create schema if not exists candidate_reference")
+        connection.execute(
+            "create table if not exists candidate_reference.annex_a_layout (version text not null, list_name text not null,"
+            " model text not null, position integer not null, column_name text not null, heading text not null,"
+            " column_type text not null, code text, wording text, unique nulls not distinct (list_name, column_name, code))"
+        )
+        connection.execute("truncate candidate_reference.annex_a_layout")
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into candidate_reference.annex_a_layout values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                [(layout.version, *row) for row in rows],
+            )
+        connection.execute("analyze candidate_reference.annex_a_layout")
+
+
+def _record(settings: Settings, run_id: str, layer: Layer, results: Sequence[NodeResult]) -> None:
+    with connect(settings, purpose="send-returns dbt results") as connection:
+        connection.execute("delete from audit.model_result where run_id = %s and layer = %s", [run_id, layer])
+        copy = sql.SQL(
+            "copy audit.model_result (run_id, layer, node, resource_type, status, seconds, rows_affected, message) from stdin"
+        )
+        with connection.cursor().copy(copy) as rows:
+            for result in results:
+                rows.write_row(
+                    (
+                        run_id,
+                        layer,
+                        result.node,
+                        result.resource_type,
+                        result.status,
+                        result.seconds,
+                        result.rows,
+                        result.message,
+                    )
+                )
+
+
+def _result(result: Any) -> NodeResult:
+    kind = str(result.node.resource_type)
+    affected = result.failures if kind == "test" else result.adapter_response.get("rows_affected")
+    failed = str(result.status) not in ("success", "pass")
+    return NodeResult(
+        node=result.node.name,
+        resource_type=kind,
+        status=str(result.status),
+        seconds=round(result.execution_time, 3),
+        rows=affected if isinstance(affected, int) and affected >= 0 else None,
+        message=without_values(str(result.message)) if failed and result.message else None,
+    )
+
+
+def _flags(settings: Settings, target: Path) -> list[str]:
+    project = str(settings.project / "dbt_project")
+    return [
+        *("--project-dir", project, "--profiles-dir", project, "--target-path", str(target), "--log-path", str(target)),
+        *("--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors", "--no-version-check"),
+        *("--no-write-json", "--no-send-anonymous-usage-stats"),
+    ]
+
+
+@contextmanager
+def _profile(settings: Settings) -> Iterator[None]:
+    """The environment that dbt_project/profiles.yml reads, for as long as dbt runs."""
+    at = address(settings)
+    values = {
+        "SEND_RETURNS_DBT_HOST": at.host,
+        "SEND_RETURNS_DBT_PORT": str(at.port),
+        "SEND_RETURNS_DBT_USER": at.user,
+        "SEND_RETURNS_DBT_DATABASE": at.database,
+        "DBT_ENV_SECRET_SEND_RETURNS_PASSWORD": at.password,
+    }
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _manifest(settings: Settings) -> "Manifest":
+    """The parsed project: from `home` where its files, dbt and the database's name are as they were, else parsed now."""
+    from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumaro_encoder, extended_mashumuro_decoder
+
+    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-postgres')} {address(settings).database}".encode())
+    folder = settings.project / "dbt_project"
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    kept = settings.folder("cache", "dbt") / f"{digest.hexdigest()[:16]}.msgpack"
+    if not kept.exists():
+        done = dbtRunner().invoke(["parse", *_flags(settings, kept.parent), "--no-partial-parse"])
+        if not isinstance(done.result, Manifest):
+            raise BuildFailed(f"dbt cannot read the project: {without_values(str(done.exception))}") from None
+        partial = kept.with_suffix(f".{os.getpid()}")
+        partial.write_bytes(done.result.to_msgpack(extended_mashumaro_encoder))
+        partial.replace(kept)
+    # Read back even just after writing: a build changes the manifest it is given.
+    manifest: Manifest = Manifest.from_msgpack(kept.read_bytes(), decoder=extended_mashumuro_decoder)
+    return manifest
