@@ -1,0 +1,27 @@
+"""Feed contracts, readers and the checks at the door. Knows no database."""
+
+from send_returns.feeds.checking import Checked
+from send_returns.feeds.chunk import Refused
+from send_returns.feeds.contract import ORGANISATIONS, Column, Feed, Period, Table, feeds, load
+from send_returns.feeds.delivery import Counts, Delivery
+from send_returns.feeds.rules import RULES, Rule
+from send_returns.feeds.source import Examiner, Source, examine
+
+__all__ = [
+    "ORGANISATIONS",
+    "RULES",
+    "Checked",
+    "Column",
+    "Counts",
+    "Delivery",
+    "Examiner",
+    "Feed",
+    "Period",
+    "Refused",
+    "Rule",
+    "Source",
+    "Table",
+    "examine",
+    "feeds",
+    "load",
+]

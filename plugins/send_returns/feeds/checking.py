@@ -1,0 +1,274 @@
+"""Typed at the door: text becomes values by the contract, here, because a database's error text would quote them.
+
+Rows that the contract lets in are kept and flagged; a row that cannot be keyed, or that lacks what is essential, is
+quarantined whole.
+"""
+
+import functools
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from send_returns.feeds.checks import CHECKS
+from send_returns.feeds.chunk import Chunk
+from send_returns.feeds.contract import Column, Feed, Table
+from send_returns.feeds.rules import RULES
+
+PolarsType = pl.DataType | type[pl.DataType]
+# What suppliers write for "nothing".
+NOTHING = ("", "NULL", "null", "Null", "N/A", "n/a", "#N/A")
+TRUTH = {"true": True, "1": True, "yes": True, "y": True, "false": False, "0": False, "no": False, "n": False}
+TYPES: Mapping[str, PolarsType] = {
+    "string": pl.String,
+    "date": pl.Date,
+    "timestamp": pl.Datetime("us"),
+    "integer": pl.Int32,
+    "boolean": pl.Boolean,
+}
+EXPECTED = {"date": "a date", "timestamp": "a date and time", "integer": "a whole number", "boolean": "yes or no"}
+FINDING: Mapping[str, PolarsType] = {
+    "rule": pl.String,
+    "severity": pl.String,
+    "table_name": pl.String,
+    "fields": pl.List(pl.String),
+    "row_number": pl.Int64,
+    "message": pl.String,
+}
+QUARANTINED: Mapping[str, PolarsType] = {"row_number": pl.Int32, "reasons": pl.List(pl.String), "raw": pl.String}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One batch, decided: rows in = `loaded.height + quarantined.height`.
+
+    `loaded`: the table's columns, typed, `_row_number` and `_extra` (JSON text).
+    `quarantined`: row_number, reasons, raw (JSON text of what arrived).
+    `findings`: rule, severity, table_name, fields, row_number (null: the whole table), message.
+    """
+
+    table: Table
+    loaded: pl.DataFrame
+    quarantined: pl.DataFrame
+    findings: pl.DataFrame
+
+
+def finding(rule: str, table: str, *fields: str, rows: pl.Series | None = None, expected: str = "") -> pl.DataFrame:
+    """A finding per row number of `rows`, or one about the whole table."""
+    numbers = pl.Series("row_number", [None] if rows is None else rows, dtype=pl.Int64)
+    return pl.DataFrame(numbers).select(
+        rule=pl.lit(rule),
+        severity=pl.lit(RULES[rule].severity),
+        table_name=pl.lit(table),
+        fields=pl.lit(pl.Series([list(fields)], dtype=pl.List(pl.String))).first(),
+        row_number="row_number",
+        message=pl.lit(RULES[rule].message(", ".join(fields) or "it", expected)),
+    )
+
+
+def join_findings(found: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """All of them, in their order."""
+    return pl.concat(found) if found else pl.DataFrame(schema=FINDING)
+
+
+class TableChecker:
+    """Types the chunks of one table of one delivery, and remembers its keys to find those that occur twice."""
+
+    def __init__(self, feed: Feed, table: Table) -> None:
+        self._formats = feed.date_formats
+        self._table = table
+        self._keys: list[pl.DataFrame] = []
+        self._reported: set[str] = set()
+
+    def check(self, chunk: Chunk) -> Checked:
+        """One batch of text, decided."""
+        table = self._table
+        text = _clean(chunk.frame)
+        found = _marked(chunk)
+        if text.height:
+            found += self._columns(text.columns)
+        numbers = text["_row_number"]
+        typed: list[pl.Series] = []
+        missing: list[tuple[Column, pl.Series]] = []
+        for column in table.columns:
+            if column.name not in text.columns:
+                values = pl.Series(column.name, [None], dtype=TYPES[column.type]).new_from_index(0, text.height)
+            else:
+                values, problems = _typed(text[column.name], column, self._formats)
+                found += [
+                    finding(rule, table.name, column.name, rows=numbers.filter(mask), expected=_expected(column, rule))
+                    for rule, mask in problems
+                ]
+            typed.append(values)
+            if column.essential and (empty := values.is_null()).any():
+                missing.append((column, empty))
+                found.append(finding("F04", table.name, column.name, rows=numbers.filter(empty)))
+        keep = ~functools.reduce(lambda a, b: a | b, (mask for _, mask in missing)) if missing else None
+        loaded = pl.DataFrame([*typed, numbers, _extra(text)])
+        quarantined = _rejected(chunk)
+        for rule in sorted({row.rule for row in chunk.rejected}):
+            at = pl.Series([row.row_number for row in chunk.rejected if row.rule == rule], dtype=pl.Int64)
+            found.append(finding(rule, table.name, rows=at))
+        if keep is not None:
+            out = ~keep
+            reasons = [
+                pl.when(mask.filter(out)).then(pl.lit(f"F04 {RULES['F04'].message(column.name)}"))
+                for column, mask in missing
+            ]
+            refused = text.filter(out).select(
+                row_number="_row_number",
+                reasons=pl.concat_list(reasons).list.drop_nulls(),
+                raw=_json([name for name in text.columns if name != "_row_number"]),
+            )
+            quarantined = pl.concat([quarantined, refused])
+            loaded = loaded.filter(keep)
+        if table.key:
+            self._keys.append(loaded.select(pl.struct(table.key).hash().alias("key"), "_row_number"))
+        return Checked(table, loaded, quarantined, join_findings(found))
+
+    def finish(self) -> pl.DataFrame:
+        """Findings about the table as a whole: keys that occur more than once, one per row."""
+        if not self._keys:
+            return join_findings([])
+        keys = pl.concat(self._keys)
+        again = keys.filter(keys["key"].is_duplicated())["_row_number"]
+        return finding("F06", self._table.name, *self._table.key, rows=again.sort())
+
+    def _columns(self, present: Sequence[str]) -> list[pl.DataFrame]:
+        """Once per table: columns that the contract does not know, and those of it that did not come."""
+        here = [name[1:] for name in present if name.startswith("+")]
+        absent = [column.name for column in self._table.columns if column.name not in present]
+        told = [("F07", name) for name in here] + [("F08", name) for name in absent]
+        fresh = [(rule, name) for rule, name in told if f"{rule} {name}" not in self._reported]
+        self._reported.update(f"{rule} {name}" for rule, name in fresh)
+        return [finding(rule, self._table.name, name) for rule, name in fresh]
+
+
+def _clean(frame: pl.DataFrame) -> pl.DataFrame:
+    """Cells trimmed, what means nothing null, and rows of nothing but that dropped: they are not records."""
+    cells = [name for name in frame.columns if name != "_row_number"]
+    trimmed = frame.select(pl.col(cells).str.strip_chars(), "_row_number").with_columns(
+        pl.when(~pl.col(cells).is_in(NOTHING)).then(pl.col(cells))
+    )
+    blank = trimmed.select(pl.all_horizontal(pl.col(cells).is_null()).alias("blank"))["blank"]
+    return trimmed.filter(~blank) if blank.any() else trimmed
+
+
+def _expected(column: Column, rule: str) -> str:
+    return CHECKS[column.check][1] if rule == "F03" and column.check else EXPECTED.get(column.type, "")
+
+
+Problems = list[tuple[str, pl.Series]]
+
+
+def _typed(text: pl.Series, column: Column, formats: Sequence[str]) -> tuple[pl.Series, Problems]:
+    """A column's values, and the rules that some of its cells break with a mask of those cells."""
+    if column.type == "string":
+        values, problems = (text, []) if column.codes is None else _coded(text, column.codes)
+        if column.check:
+            problems += _checked(values, column.check)
+        return values, problems
+    if column.type == "boolean":
+        values = text.str.to_lowercase().replace_strict(TRUTH, default=None, return_dtype=pl.Boolean)
+    elif column.type == "integer":
+        values = _whole(text)
+    else:
+        values = _dated(text, column.type, formats)
+    unreadable = values.is_null() & text.is_not_null()
+    problems = [("F01", unreadable)] if unreadable.any() else []
+    if column.type in ("date", "timestamp"):
+        odd = ~values.dt.year().is_between(1900, 2099)
+        if odd.any():
+            problems.append(("F11", odd.fill_null(False)))
+    return values, problems
+
+
+def _whole(text: pl.Series) -> pl.Series:
+    """Whole numbers, with or without the `.0` that spreadsheets add."""
+    values = text.cast(pl.Int32, strict=False)
+    rest = values.is_null() & text.is_not_null()
+    if not rest.any():
+        return values
+    return values.fill_null(text.str.replace(r"^([+-]?\d+)\.0+$", "$1").cast(pl.Int32, strict=False))
+
+
+def _dated(text: pl.Series, kind: str, formats: Sequence[str]) -> pl.Series:
+    """Dates in any of the formats, tried in order on what the earlier ones could not read; years have four digits."""
+    values = pl.Series(text.name, [None], dtype=TYPES[kind]).new_from_index(0, len(text))
+    for format_ in formats:
+        rest = values.is_null() & text.is_not_null()
+        if not rest.any():
+            break
+        left = text if rest.all() else text.set(~rest, None)
+        parsed = (
+            left.str.to_datetime(format_, strict=False) if "%H" in format_ else left.str.to_date(format_, strict=False)
+        )
+        parsed = parsed.cast(TYPES[kind])
+        short = parsed.dt.year() < 1000
+        values = values.fill_null(parsed.set(short, None) if short.any() else parsed)
+    return values
+
+
+def _coded(text: pl.Series, codes: Mapping[str, str]) -> tuple[pl.Series, Problems]:
+    """Codes as the contract spells them. Another case or a spreadsheet's `.0` is forgiven; an unknown code is kept."""
+    stray = ~text.is_in(list(codes))
+    if not stray.any():
+        return text, []
+    spelled = (
+        text.str.to_lowercase()
+        .str.replace(r"\.0+$", "")
+        .replace_strict({code.lower(): code for code in codes}, default=None, return_dtype=pl.String)
+    )
+    values = spelled.fill_null(text)
+    unknown = spelled.is_null() & text.is_not_null()
+    return values, [("F02", unknown)] if unknown.any() else []
+
+
+def _checked(values: pl.Series, check: str) -> Problems:
+    present = values.is_not_null()
+    passes = CHECKS[check][0](values.drop_nulls().str.to_uppercase())
+    if passes.all():
+        return []
+    failing = pl.Series([False]).new_from_index(0, len(values)).scatter(present.arg_true(), ~passes)
+    return [("F03", failing)]
+
+
+def _json(columns: Sequence[str], name: str = "raw") -> pl.Expr:
+    """One JSON object per row of the columns that are not null, under their names without `+`; null when all are."""
+    members = [
+        pl.when(pl.col(column).is_not_null()).then(
+            pl.struct(pl.col(column).alias(column.lstrip("+"))).struct.json_encode().str.slice(1).str.head(-1)
+        )
+        for column in columns
+    ]
+    joined = pl.concat_str(members, separator=",", ignore_nulls=True)
+    return pl.when(joined != "").then(pl.concat_str(pl.lit("{"), joined, pl.lit("}"))).alias(name)
+
+
+def _extra(text: pl.DataFrame) -> pl.Series:
+    unknown = [name for name in text.columns if name.startswith("+")]
+    if not unknown:
+        return pl.Series("_extra", [None], dtype=pl.String).new_from_index(0, text.height)
+    return text.select(_json(unknown, "_extra"))["_extra"]
+
+
+def _marked(chunk: Chunk) -> list[pl.DataFrame]:
+    rows = defaultdict(list)
+    for mark in chunk.marks:
+        rows[mark.rule, mark.field].append(mark.row_number)
+    return [
+        finding(rule, chunk.table, field, rows=pl.Series(numbers, dtype=pl.Int64))
+        for (rule, field), numbers in rows.items()
+    ]
+
+
+def _rejected(chunk: Chunk) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "row_number": [row.row_number for row in chunk.rejected],
+            "reasons": [[f"{row.rule} {RULES[row.rule].message()}"] for row in chunk.rejected],
+            "raw": [row.raw for row in chunk.rejected],
+        },
+        schema=QUARANTINED,
+    )

@@ -1,0 +1,119 @@
+"""A file as it arrived: its bytes examined once, as they stream past, for everything that decides how to read it."""
+
+import codecs
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+CHUNK = 1 << 20
+# A document type declaration is the door to entity expansion and to reading other files; no feed has one.
+DECLARATIONS = tuple(
+    mark.encode(code) for mark in ("<!DOCTYPE", "<!ENTITY") for code in ("ascii", "utf-16-le", "utf-16-be")
+)
+OVERLAP = max(map(len, DECLARATIONS)) - 1
+MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+HIGH = re.compile(rb"[\x80-\xff]")
+CP1252_UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to read. `path`: where its bytes are; `name`: as delivered, for messages only.
+
+    `encoding`: utf-8-sig, cp1252 or utf-16. `is_clean`: every byte is text in that encoding, there is no NUL and
+    quotation marks pair up, so that the fast reader can be trusted with it.
+    """
+
+    path: Path
+    name: str
+    sha256: str
+    size: int
+    encoding: str
+    is_clean: bool
+    declares_entities: bool
+
+    @property
+    def shown(self) -> str:
+        """The name for a message: control characters escaped, cut at 120 characters."""
+        return self.name.encode("unicode_escape").decode("ascii")[:120]
+
+    @property
+    def is_xml(self) -> bool:
+        """Whether the name says XML."""
+        return self.name.lower().endswith(".xml")
+
+
+class Examiner:
+    """Feed it a file's bytes in order with `update`, then ask for the Source."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._is_utf8 = True
+        self._quotes = 0
+        self._has_nul = False
+        self._declares = False
+        self._start = b""
+        self._tail = b""
+        self._size = 0
+        self._multibyte = 0
+        self._high = 0
+        self._has_undefined = False
+
+    def update(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        self._digest.update(chunk)
+        self._size += len(chunk)
+        self._start = (self._start + chunk[:4])[:4]
+        self._quotes += chunk.count(b'"')
+        self._has_nul = self._has_nul or b"\0" in chunk
+        seam = self._tail + chunk
+        self._declares = self._declares or any(mark in seam for mark in DECLARATIONS)
+        self._tail = seam[-OVERLAP:]
+        if not chunk.isascii():
+            # What a chunk's edge cuts in two counts as high bytes on both sides: a handful among a million.
+            characters = MULTIBYTE.findall(chunk)
+            self._multibyte += len(characters)
+            self._high += len(HIGH.findall(chunk)) - sum(map(len, characters))
+            self._has_undefined = self._has_undefined or bool(CP1252_UNDEFINED.search(chunk))
+        if self._is_utf8:
+            try:
+                self._decoder.decode(chunk)
+            except UnicodeDecodeError:
+                self._is_utf8 = False
+
+    def source(self, path: Path, name: str) -> Source:
+        """What was found of the file at `path`, delivered as `name`."""
+        if self._is_utf8:
+            try:
+                self._decoder.decode(b"", final=True)
+            except UnicodeDecodeError:
+                self._is_utf8 = False
+        if self._start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            encoding, is_clean = "utf-16", False
+        elif self._is_utf8:
+            encoding, is_clean = "utf-8-sig", True
+        elif self._multibyte > self._high:
+            # Mostly well-formed UTF-8 with a few broken bytes: those rows are quarantined, the names of the rest kept.
+            encoding, is_clean = "utf-8-sig", False
+        else:
+            encoding, is_clean = "cp1252", not self._has_undefined
+        return Source(
+            path=path,
+            name=name,
+            sha256=self._digest.hexdigest(),
+            size=self._size,
+            encoding=encoding,
+            is_clean=is_clean and not self._has_nul and self._quotes % 2 == 0,
+            declares_entities=self._declares,
+        )
+
+
+def examine(path: Path, name: str | None = None) -> Source:
+    """Examine the file at `path` where it lies. Raises OSError."""
+    examiner = Examiner()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            examiner.update(chunk)
+    return examiner.source(path, path.name if name is None else name)

@@ -1,0 +1,51 @@
+"""Raw tables, made from the contracts: a column that a later contract adds is added, none is ever dropped."""
+
+import psycopg
+from psycopg import sql
+
+from send_returns import feeds
+
+TYPES = {"string": "text", "date": "date", "timestamp": "timestamp", "integer": "integer", "boolean": "boolean"}
+OWN_COLUMNS = {"_delivery_id": "bigint", "_row_number": "integer", "_extra": "jsonb"}
+
+
+def columns(table: feeds.Table) -> dict[str, str]:
+    """Every column of a raw table with its database type, in the order of the table."""
+    return {column.name: TYPES[column.type] for column in table.columns} | OWN_COLUMNS
+
+
+def ensure_raw_tables(connection: psycopg.Connection) -> None:
+    """Create what the contracts name and the database lacks, in the caller's transaction."""
+    present: dict[tuple[str, str], set[str]] = {}
+    for schema, name, column in connection.execute(
+        "select table_schema, table_name, column_name from information_schema.columns where table_schema like 'raw\\_%'"
+    ):
+        present.setdefault((schema, name), set()).add(column)
+    for feed in feeds.feeds():
+        for table in feed.tables:
+            here = present.get((table.raw_schema, table.raw_name))
+            target = sql.Identifier(table.raw_schema, table.raw_name)
+            wanted = columns(table)
+            if here is None:
+                body = sql.SQL(", ").join(
+                    sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind + not_null(column)))
+                    for column, kind in wanted.items()
+                )
+                connection.execute(sql.SQL("create table {} ({})").format(target, body))
+                connection.execute(
+                    sql.SQL("create index {} on {} using brin (_delivery_id)").format(
+                        sql.Identifier(f"{table.raw_name}_delivery"), target
+                    )
+                )
+                continue
+            for column in [column for column in wanted if column not in here]:
+                connection.execute(
+                    sql.SQL("alter table {} add column {} {}").format(
+                        target, sql.Identifier(column), sql.SQL(wanted[column])
+                    )
+                )
+
+
+def not_null(column: str) -> str:
+    """The two columns without which a row could not be traced to its file."""
+    return " not null" if column in ("_delivery_id", "_row_number") else ""
