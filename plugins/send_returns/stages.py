@@ -87,6 +87,17 @@ def is_current(settings: Settings, run_id: str) -> bool:
     return row is not None
 
 
+def live_run(settings: Settings) -> str:
+    """The run that readers see. Raises NotReady when no run of the partnership has passed its gate yet."""
+    with warehouse.connect(settings) as connection:
+        row = connection.execute(
+            "select run_id from audit.live where partnership = %s", [settings.partnership]
+        ).fetchone()
+    if row is None:
+        raise NotReady([f"no run of {settings.partnership} has passed its gate"])
+    return str(row[0])
+
+
 def link(settings: Settings, run_id: str) -> dict[str, Any]:
     """Give every person record of the run a person."""
     from send_returns import identity

@@ -2,7 +2,6 @@
 
 import hashlib
 from importlib import resources
-from importlib.util import find_spec
 
 import psycopg
 
@@ -19,13 +18,13 @@ class MigrationError(Failure):
 
 def migrate(settings: Settings) -> list[str]:
     """Bring the warehouse to this version's tables; returns the names of the migrations applied now."""
+    # The raw tables follow the contracts, which the landing room reads; it in turn needs this package's connections.
+    from send_returns.landing import ensure_raw_tables
+
     with connect(settings, purpose="send-returns migrate") as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
         applied = _apply(connection)
-        if find_spec("send_returns.landing"):
-            from send_returns.landing import ensure_raw_tables
-
-            ensure_raw_tables(connection)
+        ensure_raw_tables(connection)
     return applied
 
 
