@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -48,17 +49,28 @@ def template(server: Settings) -> str:
     return name
 
 
-@pytest.fixture
-def database(server: Settings, template: str, tmp_path: Path) -> Iterator[Settings]:
-    """Settings of a fresh migrated database, with a fresh home."""
+@contextmanager
+def _fresh(server: Settings, template: str, home: Path) -> Iterator[Settings]:
     name = f"test_{os.getpid()}_{next(_numbers)}"
     _administer(
-        server,
-        sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template)),
+        server, sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
     )
-    home = tmp_path / "home"
     home.mkdir(mode=0o700)
     try:
         yield Settings(home=home, database_url=warehouse.url(server, database=name))
     finally:
         _administer(server, sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database(server: Settings, template: str, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a fresh migrated database, with a fresh home."""
+    with _fresh(server, template, tmp_path / "home") as settings:
+        yield settings
+
+
+@pytest.fixture(scope="module")
+def module_database(server: Settings, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The same for tests of one module that share what they only read, because it takes long to build."""
+    with _fresh(server, template, tmp_path_factory.mktemp("module") / "home") as settings:
+        yield settings

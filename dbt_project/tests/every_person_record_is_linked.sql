@@ -7,10 +7,10 @@
     'stg_ssda903__child',
     'stg_csds__patient',
 ] %}
-select
-    record._delivery_id,
-    record._row_number
-from {{ ref(model) }} as record
-where record.person_id is null
-{% if not loop.last %}union all{% endif %}
+    select
+        record._delivery_id,
+        record._row_number
+    from {{ ref(model) }} as record
+    where record.person_id is null
+    {% if not loop.last %}union all{% endif %}
 {% endfor %}

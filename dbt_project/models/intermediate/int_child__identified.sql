@@ -1,7 +1,6 @@
 -- Who the child is: from SEN2 for a child with a plan, value by value from the census where SEN2 is silent.
 with sen2_person as (
-    select distinct on (person.person_id)
-        person.*
+    select distinct on (person.person_id) person.*
     from {{ ref('stg_sen2__person') }} as person
     where person.person_id is not null
     order by

@@ -7,4 +7,9 @@ select
     enrolment.person_id,
     2 as list_number
 from {{ ref('int_enrolment__latest') }} as enrolment
-where not exists (select from {{ ref('int_plan__active') }} as plan where plan.person_id = enrolment.person_id)
+where
+    not exists (
+        select
+        from {{ ref('int_plan__active') }} as plan
+        where plan.person_id = enrolment.person_id
+    )

@@ -20,7 +20,7 @@ refused as (
         service.referral_id
     from {{ ref('stg_csds__service_type') }} as service
     group by service.provider_code, service.referral_id
-    having bool_and(least(service.closed_on, service.rejected_on) <= {{ as_of() }})
+    having bool_and(coalesce(least(service.closed_on, service.rejected_on) <= {{ as_of() }}, false))
 ),
 
 seen as (

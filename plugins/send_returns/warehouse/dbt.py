@@ -8,21 +8,20 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-from psycopg import sql
+from typing import TYPE_CHECKING, Literal, cast
 
 from send_returns.returns import layouts
 from send_returns.settings import Settings
 from send_returns.warehouse.connections import address, connect
 
 if TYPE_CHECKING:
+    from dbt.artifacts.schemas.run import RunResult
     from dbt.contracts.graph.manifest import Manifest
 
 Layer = Literal["staging", "intermediate", "returns"]
@@ -58,8 +57,8 @@ class NodeResult:
 def build(settings: Settings, run_id: str, layer: Layer) -> dict[str, int]:
     """Build one layer of a run into the candidate schemas with its tests; returns counts of nodes by kind.
 
-    `staging` includes the seeds and the list layout in force, `returns` includes the marts. Unit tests are not run: they
-    judge the code, not the data.
+    `staging` includes the seeds and the list layout in force, `returns` includes the marts. Unit tests are not run:
+    they judge the code, not the data.
 
     Raises:
         BuildFailed: there is no such run, the project cannot be read, or a model or test failed.
@@ -86,8 +85,9 @@ def build(settings: Settings, run_id: str, layer: Layer) -> dict[str, int]:
         broken = [result for result in failed if result.status != "skipped"]
         told = "; ".join(f"{result.node}: {result.message or result.status}" for result in broken)
         raise BuildFailed(
-            f"{layer}: {len(broken)} of {len(results)} dbt nodes failed, {len(failed) - len(broken)} were skipped. {told}."
-            f" Nothing was published. See audit.model_result of run {run_id}, mend the model or the rows, and build again.",
+            f"{layer}: {len(broken)} of {len(results)} dbt nodes failed, {len(failed) - len(broken)} were skipped."
+            f" {told}. Nothing was published: see audit.model_result of run {run_id}, mend the model or the rows,"
+            " and build again.",
             [result.node for result in broken],
         )
     kinds = sorted({result.resource_type for result in results})
@@ -106,7 +106,8 @@ def invoke(settings: Settings, run_id: str, command: str, *arguments: str) -> li
         )
     if done.exception is not None:
         raise BuildFailed(f"dbt could not run {command}: {without_values(str(done.exception))}") from None
-    return sorted((_result(result) for result in done.result), key=lambda result: result.node)  # type: ignore[union-attr]
+    results = cast("Iterable[RunResult]", done.result)
+    return sorted((_result(result) for result in results), key=lambda result: result.node)
 
 
 def without_values(message: str) -> str:
@@ -118,7 +119,7 @@ def without_values(message: str) -> str:
             continue
         if re.match(r"(DETAIL|CONTEXT|QUERY|HINT|STATEMENT)\b", text):
             break
-        # In Postgres's messages, names of tables and columns stand in double quotes, and so do values after "syntax for type".
+        # Postgres quotes names of tables, and after a colon values: `invalid input syntax for type date: "…"`.
         text = re.sub(r'(?<=: )".*"', "(value withheld)", text)
         kept.append(re.sub(r"'[^']*'", "(value withheld)", text))
     return " ".join(kept)[:500]
@@ -144,9 +145,10 @@ def _write_layout(settings: Settings, as_of: date) -> None:
     with connect(settings, purpose="send-returns layout") as connection:
         connection.execute("create schema if not exists candidate_reference")
         connection.execute(
-            "create table if not exists candidate_reference.annex_a_layout (version text not null, list_name text not null,"
-            " model text not null, position integer not null, column_name text not null, heading text not null,"
-            " column_type text not null, code text, wording text, unique nulls not distinct (list_name, column_name, code))"
+            "create table if not exists candidate_reference.annex_a_layout (version text not null,"
+            " list_name text not null, model text not null, position integer not null, column_name text not null,"
+            " heading text not null, column_type text not null, code text, wording text,"
+            " unique nulls not distinct (list_name, column_name, code))"
         )
         connection.execute("truncate candidate_reference.annex_a_layout")
         with connection.cursor() as cursor:
@@ -160,26 +162,16 @@ def _write_layout(settings: Settings, as_of: date) -> None:
 def _record(settings: Settings, run_id: str, layer: Layer, results: Sequence[NodeResult]) -> None:
     with connect(settings, purpose="send-returns dbt results") as connection:
         connection.execute("delete from audit.model_result where run_id = %s and layer = %s", [run_id, layer])
-        copy = sql.SQL(
-            "copy audit.model_result (run_id, layer, node, resource_type, status, seconds, rows_affected, message) from stdin"
+        copy = (
+            "copy audit.model_result (run_id, layer, node, resource_type, status, seconds, rows_affected, message)"
+            " from stdin"
         )
         with connection.cursor().copy(copy) as rows:
             for result in results:
-                rows.write_row(
-                    (
-                        run_id,
-                        layer,
-                        result.node,
-                        result.resource_type,
-                        result.status,
-                        result.seconds,
-                        result.rows,
-                        result.message,
-                    )
-                )
+                rows.write_row((run_id, layer, *astuple(result)))
 
 
-def _result(result: Any) -> NodeResult:
+def _result(result: "RunResult") -> NodeResult:
     kind = str(result.node.resource_type)
     affected = result.failures if kind == "test" else result.adapter_response.get("rows_affected")
     failed = str(result.status) not in ("success", "pass")
@@ -226,7 +218,7 @@ def _profile(settings: Settings) -> Iterator[None]:
 
 
 def _manifest(settings: Settings) -> "Manifest":
-    """The parsed project: from `home` where its files, dbt and the database's name are as they were, else parsed now."""
+    """The parsed project: kept in `home` while its files, dbt and the database's name stay as they were."""
     from dbt.cli.main import dbtRunner
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumaro_encoder, extended_mashumuro_decoder

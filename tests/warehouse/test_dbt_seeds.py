@@ -1,0 +1,66 @@
+"""Seeds that follow a rule are what the rule gives."""
+
+import csv
+from datetime import date, timedelta
+
+from dateutil.easter import easter
+
+from send_returns.returns import layouts
+from send_returns.settings import PROJECT
+
+SEEDS = PROJECT / "dbt_project" / "seeds"
+
+
+def _seed(name: str) -> list[dict[str, str]]:
+    with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _thursday(year: int, month: int, number: int) -> date:
+    first = date(year, month, 1)
+    return first + timedelta(days=(3 - first.weekday()) % 7, weeks=number - 1)
+
+
+def test_census_terms_follow_the_rule() -> None:
+    days = {
+        "spring": lambda year: (_thursday(year, 1, 3), date(year - 1, 8, 1), date(year - 1, 12, 31)),
+        "summer": lambda year: (_thursday(year, 5, 3), date(year, 1, 1), easter(year)),
+        "autumn": lambda year: (_thursday(year, 10, 1), easter(year) + timedelta(days=1), date(year, 7, 31)),
+    }
+    rows = _seed("census_terms")
+    assert [(row["year"], row["term"]) for row in rows] == [
+        (str(year), term) for year in range(2010, 2031) for term in ("spring", "summer", "autumn")
+    ]
+    for row in rows:
+        found = tuple(date.fromisoformat(row[name]) for name in ("census_on", "attendance_from_on", "attendance_to_on"))
+        assert found == days[row["term"]](int(row["year"])), row
+        assert row["reference_from_on"] <= row["census_on"] <= row["reference_to_on"]
+
+
+def test_every_day_from_2010_to_2030_is_read_as_one_census() -> None:
+    rows = _seed("census_terms")
+    for before, after in zip(rows, rows[1:], strict=False):
+        assert date.fromisoformat(before["reference_to_on"]) + timedelta(days=1) == date.fromisoformat(
+            after["reference_from_on"]
+        )
+
+
+def test_every_house_code_has_a_wording() -> None:
+    columns = {
+        column.name: set(column.categories)
+        for layout in layouts.load_all("area_send_annex_a")
+        for part in layout.lists
+        for column in part.columns
+    }
+    assert {row["gender"] for row in _seed("gender_codes")} | {"U"} <= columns["gender"]
+    assert {row["ethnicity"] for row in _seed("ethnicity_codes")} | {"UNKNOWN"} == columns["ethnicity"]
+    assert {row["need"] for row in _seed("need_codes")} == columns["sen_primary_need"]
+    assert {row["phase"] for row in _seed("establishment_phases")} == columns["main_establishment_phase"]
+
+
+def test_organisations_follow_one_another() -> None:
+    boards = [row for row in _seed("organisations") if row["role"] == "icb"]
+    assert [(board["code"], board["in_force_from_on"], board["in_force_to_on"]) for board in boards] == [
+        ("QM7", "2022-07-01", "2026-03-31"),
+        ("", "2026-04-01", ""),
+    ]
