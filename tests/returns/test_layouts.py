@@ -3,6 +3,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+
 from send_returns.returns import layouts
 
 DELTA = """

@@ -1,8 +1,8 @@
 """The layouts of returns: which columns a list has, how they are headed and which wording their categories take.
 
 A layout is one YAML file in this folder. The first of a return is whole; a later one names the version that it
-``extends``, the ``reason`` for the change, and only what differs: keys of a column replace those before, and a list that
-gives ``columns`` gives its whole new order.
+``extends``, the ``reason`` for the change, and only what differs: keys of a column replace those before, and a list
+that gives ``columns`` gives its whole new order.
 """
 
 from __future__ import annotations

@@ -1,0 +1,224 @@
+"""What the warehouse says of a run: what it was built from, how records were joined, which rules ran. Counts only."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, LiteralString, TypeVar
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from send_returns.failure import Failure
+
+T = TypeVar("T")
+Params = Sequence[Any] | Mapping[str, Any]
+
+
+class NotPublishable(Failure):
+    """The run may not be published. The message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as `audit.run` has it."""
+
+    run_id: str
+    partnership: str
+    as_of: date
+    code_version: str
+    manifest_sha256: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One delivery of the run's manifest and its reconciliation: `rows_in` = `rows_loaded` + `rows_quarantined`."""
+
+    delivery_id: int
+    organisation: str
+    feed: str
+    contract_version: str
+    period_key: str | None
+    reference_on: date | None
+    content_sha256: str
+    rows_in: int
+    rows_loaded: int
+    rows_quarantined: int
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a delivery. Its name may name a child, so only the name's SHA-256 goes further."""
+
+    delivery_id: int
+    name_sha256: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Linkage:
+    """How one feed's person records were joined. `children` = `also_elsewhere` + `only_here`; `in_review`: records."""
+
+    feed: str
+    records: int
+    children: int
+    also_elsewhere: int
+    only_here: int
+    in_review: int
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """One rule's outcome over the run, from `audit.check_result`."""
+
+    rule: str
+    suite: str
+    severity: str
+    outcome: str
+    failing_rows: int | None
+    checked_rows: int | None
+    blocks: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the door found in the rows of one feed that were kept: how many `rows`, under which rule."""
+
+    feed: str
+    rule: str
+    severity: str
+    message: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the statement and the manifest of a pack say of a run."""
+
+    run: Run
+    deliveries: Sequence[Delivery]
+    files: Sequence[SourceFile]
+    linkage: Sequence[Linkage]
+    findings: Sequence[Finding]
+    rules: Sequence[RuleResult]
+
+
+def find(connection: psycopg.Connection, run_id: str, partnership: str) -> Run:
+    """The partnership's run of that id. Raises NotPublishable when there is none."""
+    runs = _rows(
+        connection,
+        Run,
+        "select run_id, partnership, as_of, code_version, manifest_sha256 from audit.run"
+        " where run_id = %s and partnership = %s",
+        (run_id, partnership),
+    )
+    if not runs:
+        raise NotPublishable(f"run {run_id}: {partnership} has no such run: open one first")
+    return runs[0]
+
+
+def hold_live(connection: psycopg.Connection, run: Run, models: Sequence[str]) -> None:
+    """Holds the run live until the transaction ends, so that every row comes from it and one publisher is at work.
+
+    The gate's swap waits for us: like it, we lock the live tables first and then the partnership's row of `audit.live`.
+
+    Raises:
+        NotPublishable: a table of the return is not there, the gate has not passed the run, or another run is live.
+    """
+    for model in models:
+        try:
+            connection.execute(sql.SQL("lock table {} in access share mode").format(sql.Identifier("returns", model)))
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
+            raise NotPublishable(
+                f"run {run.run_id}: there is no live table returns.{model}: pass the run through the gate"
+            ) from error
+    live = connection.execute(
+        "select run_id from audit.live where partnership = %s for update", (run.partnership,)
+    ).fetchone()
+    ((status,),) = connection.execute("select status from audit.run where run_id = %s", (run.run_id,)).fetchall()
+    if status not in ("passed", "published"):
+        raise NotPublishable(f"run {run.run_id} is {status}: only a run that passed the gate is published")
+    if live is None or live[0] != run.run_id:
+        raise NotPublishable(
+            f"run {run.run_id} is not live, {live[0] if live else 'none'} is:"
+            " pass it through the gate, or publish the live one"
+        )
+
+
+def gather(connection: psycopg.Connection, run: Run, suite: str) -> Evidence:
+    """What a pack says of a run. Raises NotPublishable when no rule of `suite` was run: nothing proves the lists."""
+    deliveries = _rows(
+        connection,
+        Delivery,
+        "select delivery_id, organisation, feed, contract_version, period_key, reference_on, content_sha256, rows_in,"
+        " rows_loaded, rows_quarantined from landing.delivery join audit.run_delivery using (delivery_id)"
+        ' where run_id = %s order by feed collate "C", reference_on, period_key collate "C", delivery_id',
+        (run.run_id,),
+    )
+    files = [
+        SourceFile(delivery_id, hashlib.sha256(name.encode()).hexdigest(), sha256, size)
+        for delivery_id, name, sha256, size in connection.execute(
+            "select delivery_id, file_name, sha256, bytes from landing.delivery_file"
+            " join audit.run_delivery using (delivery_id) where run_id = %s"
+            ' order by delivery_id, file_name collate "C"',
+            (run.run_id,),
+        )
+    ]
+    linkage = _rows(connection, Linkage, _LINKAGE, {"run_id": run.run_id})
+    findings = _rows(
+        connection,
+        Finding,
+        "select feed, rule, severity, message, count(*) as rows from audit.finding as finding"
+        " join landing.delivery using (delivery_id) join audit.run_delivery as manifest using (delivery_id)"
+        " where finding.scope = 'delivery' and manifest.run_id = %s group by feed, rule, severity, message"
+        ' order by feed collate "C", rule collate "C", message collate "C"',
+        (run.run_id,),
+    )
+    rules = _rows(
+        connection,
+        RuleResult,
+        "select rule, suite, severity, outcome, failing_rows, checked_rows, blocks, message from audit.check_result"
+        ' where run_id = %s order by suite collate "C", rule collate "C"',
+        (run.run_id,),
+    )
+    if not any(result.suite == suite for result in rules):
+        raise NotPublishable(f"run {run.run_id}: no rule of suite {suite} was run on it: run the gate again")
+    return Evidence(run, deliveries, files, linkage, findings, rules)
+
+
+_LINKAGE = """
+with records as (
+    select link.* from identity.link as link join audit.run_delivery using (delivery_id) where run_id = %(run_id)s
+),
+feeds_of_child as (
+    select person_id, count(distinct feed) as feeds from records group by person_id
+),
+children as (
+    select
+        feed,
+        count(*) as children,
+        count(*) filter (where feeds > 1) as also_elsewhere,
+        count(*) filter (where feeds = 1) as only_here
+    from (select distinct feed, person_id from records) as child_of_feed join feeds_of_child using (person_id)
+    group by feed
+),
+waiting as (
+    select left_delivery_id as delivery_id, left_table as table_name, left_row as row_number from identity.review
+    union
+    select right_delivery_id, right_table, right_row from identity.review
+),
+counted as (
+    select feed, count(*) as records, count(waiting.row_number) as in_review
+    from records left join waiting using (delivery_id, table_name, row_number) group by feed
+)
+select feed, records, children, also_elsewhere, only_here, in_review
+from counted join children using (feed) order by feed collate "C"
+"""
+
+
+def _rows(connection: psycopg.Connection, kind: type[T], query: LiteralString, parameters: Params) -> list[T]:
+    with connection.cursor(row_factory=class_row(kind)) as cursor:
+        return cursor.execute(query, parameters).fetchall()
