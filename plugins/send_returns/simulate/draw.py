@@ -1,0 +1,67 @@
+"""Random draws: one independent stream per feed, so that a new feed changes no other, and vectorised choices."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Dates = npt.NDArray[np.datetime64]
+Texts = npt.NDArray[Any]
+
+NO_DATE = np.datetime64("NaT", "D")
+
+
+def stream(seed: int, name: str) -> np.random.Generator:
+    """The generator that belongs to `name` under `seed`."""
+    return np.random.default_rng([seed, crc32(name.encode())])
+
+
+def day(value: date) -> np.datetime64:
+    """A date as numpy counts days."""
+    return np.datetime64(value, "D")
+
+
+def blank_dates(size: int) -> Dates:
+    """`size` dates, none given."""
+    return np.full(size, NO_DATE, dtype="datetime64[D]")
+
+
+def days_between(rng: np.random.Generator, start: Dates, end: Dates) -> Dates:
+    """A date for each pair, from `start` to `end` inclusive; `start` where `end` is not later."""
+    span = np.maximum((end - start).astype(np.int64), 0)
+    picked: Dates = start + rng.integers(0, span + 1).astype("timedelta64[D]")
+    return picked
+
+
+def codes(rng: np.random.Generator, weights: Mapping[str, float], size: int) -> Texts:
+    """`size` codes, each with its weight's share."""
+    names = np.array(list(weights), dtype=object)
+    shares = np.array(list(weights.values()), dtype=float)
+    picked: Texts = names[rng.choice(len(names), size=size, p=shares / shares.sum())]
+    return picked
+
+
+def weighted_sample(rng: np.random.Generator, weights: Floats, size: int) -> Ints:
+    """Up to `size` distinct positions; heavier ones are likelier (exponential keys); weight 0 is never drawn."""
+    possible = np.flatnonzero(weights > 0)
+    keys = rng.exponential(size=len(possible)) / weights[possible]
+    size = min(size, len(possible))
+    nearest = np.argpartition(keys, size - 1)[:size] if size else np.empty(0, dtype=np.int64)
+    return np.sort(possible[nearest])
+
+
+def by_group(rng: np.random.Generator, groups: Ints, members: Sequence[Ints], weights: Floats) -> Ints:
+    """For each element of `groups`, one of `members[group]`, with `weights` indexed by member."""
+    order = np.concatenate(members)
+    cumulative = np.concatenate([[0.0], np.cumsum(weights[order])])
+    ends = np.cumsum([len(m) for m in members])
+    start, end = cumulative[ends - [len(m) for m in members]], cumulative[ends]
+    target = start[groups] + rng.random(len(groups)) * (end - start)[groups]
+    position = np.searchsorted(cumulative, target, side="right") - 1
+    return order[np.minimum(position, ends[groups] - 1)]

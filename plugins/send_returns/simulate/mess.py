@@ -1,0 +1,164 @@
+"""What real files get wrong, done to the text of a table: shares of rows, drawn per table.
+
+`realistic` is what suppliers send by accident; `hostile` adds what could harm a reader. The children whom the lists
+must hold stay in them: no row of theirs is made unreadable.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from send_returns.simulate.draw import stream
+from send_returns.simulate.identifiers import wrong_check_letter
+from send_returns.simulate.text import PERSON, Table
+
+Change = Callable[[pl.Expr], pl.Expr]
+LEVELS = ("none", "realistic", "hostile")
+
+
+def _to(value: str | None) -> Change:
+    return lambda _: pl.lit(value, pl.String)
+
+
+def _spaced(column: pl.Expr) -> pl.Expr:
+    return column + "  "
+
+
+def _lower(column: pl.Expr) -> pl.Expr:
+    return column.str.to_lowercase()
+
+
+def _unspaced(column: pl.Expr) -> pl.Expr:
+    return column.str.replace_all(" ", "")
+
+
+def _slashed(column: pl.Expr) -> pl.Expr:
+    """An ISO date (with or without a time) as dd/mm/yyyy."""
+    return column.str.replace(r"^(\d{4})-(\d\d)-(\d\d).*$", "$3/$2/$1")
+
+
+def _month_named_to_iso(column: pl.Expr) -> pl.Expr:
+    return column.str.to_date("%Y-%b-%d 00:00:00", strict=False).dt.strftime("%Y-%m-%d")
+
+
+def _slashed_to_iso(column: pl.Expr) -> pl.Expr:
+    return column.str.replace(r"^(\d\d)/(\d\d)/(\d{4})$", "$3-$2-$1")
+
+
+def _day_and_month_swapped(column: pl.Expr) -> pl.Expr:
+    """A date keyed the American way, where that is a date at all."""
+    swapped = column.str.replace(r"^(\d{4})-(\d\d)-(0\d|1[0-2])$", "$1-$3-$2")
+    return swapped.str.replace(r"^(0\d|1[0-2])/(\d\d)/(\d{4})$", "$2/$1/$3")
+
+
+# (feed, table): (column, share of rows, what happens), in this order
+_REALISTIC: dict[tuple[str, str], list[tuple[str, float, Change]]] = {
+    ("sen2", "person"): [
+        ("ethnicity", 0.008, _to(None)), ("ethnicity", 0.002, _to("WHIT")), ("upn", 0.007, _to(None)),
+        ("upn", 0.004, wrong_check_letter), ("upn", 0.003, _lower), ("uniquelearnernumber", 0.01, _to(None)),
+        ("surname", 0.008, _spaced), ("surname", 0.004, str.upper), ("postcode", 0.01, _unspaced),
+        ("postcode", 0.006, _lower), ("postcode", 0.004, _to(None)), ("sex", 0.001, _to("U")),
+    ],
+    ("sen2", "requests"): [("requestsource", 0.02, _to(None)), ("requestsource", 0.002, _to("7"))],
+    ("sen2", "assessment"): [("week20", 0.004, _to(None))],
+    ("sen2", "namedplan"): [("dp", 0.001, _to("Y"))],
+    ("sen2", "activeplans"): [("reviewmeeting", 0.003, _slashed), ("reviewoutcome", 0.01, _to(None)), ("reviewdraft", 0.05, _to(None))],
+    ("sen2", "placementdetail"): [("entrydate", 0.01, _to(None)), ("senunitindicator", 0.004, _to(None))],
+    ("school_census", "pupilonroll"): [
+        ("ethnicity", 0.010, _to(None)), ("ethnicity", 0.002, _to("UNKN")), ("upn", 0.006, _to(None)),
+        ("upn", 0.004, wrong_check_letter), ("upn", 0.002, _lower), ("surname", 0.006, _spaced),
+        ("forename", 0.004, _lower), ("postcode", 0.01, _unspaced), ("postcode", 0.005, _to(None)),
+        ("entrydate", 0.002, _month_named_to_iso), ("ncyearactual", 0.001, _to("99")), ("parttime", 0.01, _to(None)),
+        ("pupilpremium", 0.002, _to(None)), ("sex", 0.0005, _to("U")),
+    ],
+    ("school_census", "termlyexclusionsonroll"): [("reason1", 0.01, _to("OT")), ("senprovision", 0.05, _to(None))],
+    ("cin_census", "child"): [
+        ("ethnicity", 0.02, _to("NOBT")), ("upn", 0.02, _to(None)), ("upn", 0.01, wrong_check_letter),
+        ("personbirthdate", 0.003, _day_and_month_swapped), ("gendercurrent", 0.002, _to("0")),
+    ],
+    ("cin_census", "cindetails"): [("primary_need", 0.02, _to("N0"))],
+    ("ssda903", "header"): [("ETHNIC", 0.01, _to("UNKN")), ("UPN", 0.03, _to(None)), ("UPN", 0.01, wrong_check_letter)],
+    ("ssda903", "episodes"): [("PL_POST", 0.02, _unspaced), ("PLACE", 0.003, _to("*DUMMY*"))],
+    ("ehe_register", "child"): [
+        ("upn", 0.06, _to(None)), ("nhs_number", 0.25, _to(None)), ("surname", 0.02, _spaced), ("surname", 0.02, str.upper),
+        ("postcode", 0.03, _lower), ("ehe_start_on", 0.01, _slashed_to_iso), ("sen_provision", 0.02, _to("Not known")),
+        ("date_of_birth", 0.004, _day_and_month_swapped),
+    ],
+    ("csds", "cyp001mpi"): [
+        ("NHS NUMBER", 0.008, _to(None)), ("PERSON BIRTH DATE", 0.003, _day_and_month_swapped),
+        ("PERSON BIRTH DATE", 0.002, _slashed), ("POSTCODE OF USUAL ADDRESS", 0.02, _unspaced),
+        ("POSTCODE OF USUAL ADDRESS", 0.01, _to(None)), ("ETHNIC CATEGORY", 0.05, _to("99")),
+    ],
+    ("csds", "cyp201carecontact"): [("ATTENDED OR DID NOT ATTEND CODE", 0.01, _to(None))],
+    ("gias", "establishment"): [("Postcode", 0.005, _lower)],
+}  # fmt: skip
+_HOSTILE_TEXTS = {
+    "formula": "=HYPERLINK(\"http://example.invalid\",\"open\")",
+    "command": "@SUM(1+1)*cmd|' /C calc'!A0",
+    "plus": "+44 1632 960000",
+    "line": "Sample\nSecond line, still the same field",
+    "quoted": 'Say "no"; really',
+    "huge": "X" * 200_000,
+    "nul": "Sam\x00ple",
+    "direction": "\u202eelpmaS",
+}
+_NOT_IN_XML = {"nul"}
+
+
+def untidied(table: Table, seed: int, level: str) -> Table:
+    """The table as a supplier would send it under `level`."""
+    if level == "none":
+        return table
+    rng = stream(seed, f"mess {table.path} {table.name}")
+    frame = table.frame
+    for column, share, change in _REALISTIC.get((table.feed, table.name), []):
+        chosen = pl.Series(rng.random(len(frame)) < share)
+        changed = pl.col(column).str.to_uppercase() if change is str.upper else change(pl.col(column))
+        frame = frame.with_columns(pl.when(chosen).then(changed).otherwise(pl.col(column)).alias(column))
+    if (table.feed, table.name) in (("sen2", "person"), ("cin_census", "child")):
+        unknown = pl.col("upn").is_null()
+        frame = frame.with_columns(upnunknown=pl.when(unknown).then(pl.lit("UN5" if table.feed == "sen2" else "UN7")))
+    if level == "hostile":
+        frame = _hostile(rng, table, frame)
+    return replace(table, frame=frame)
+
+
+def _hostile(rng: np.random.Generator, table: Table, frame: pl.DataFrame) -> pl.DataFrame:
+    """Dangerous texts in the names of a few people, or schools."""
+    column = next((c for c in ("surname", "schoolname", "EstablishmentName") if c in frame.columns), None)
+    texts = [text for name, text in _HOSTILE_TEXTS.items() if name not in _NOT_IN_XML or not table.path.endswith(".xml")]
+    if column is None or len(frame) < len(texts):
+        return frame
+    rows = rng.choice(len(frame), size=len(texts), replace=False)
+    return frame.with_columns(frame[column].scatter(rows, texts).alias(column))
+
+
+def temporary_upns(tables: list[Table], numbers: pl.DataFrame) -> list[Table]:
+    """Pupils new to the county (`numbers`: person, temporary) have a temporary UPN in all censuses but the last, where
+    the permanent one replaces it and it is given as the former one."""
+    rolls = [t.path for t in tables if t.name == "pupilonroll"]
+    done = []
+    for table in tables:
+        if table.name == "pupilonroll":
+            column = "formerupn" if table.path == rolls[-1] else "upn"
+            frame = table.frame.join(numbers, on=PERSON, how="left", maintain_order="left")
+            frame = frame.with_columns(pl.coalesce("temporary", column).alias(column)).drop("temporary")
+            table = replace(table, frame=frame)  # noqa: PLW2901
+        done.append(table)
+    return done
+
+
+def broken_lines(table: Table, level: str) -> bytes:
+    """Lines to put after a CSV's last: too few fields, too many, and (hostile) bytes that are not UTF-8. They are nobody's."""
+    if level == "none" or table.name not in ("pupilonroll", "child", "cyp201carecontact"):
+        return b""
+    width = len([c for c in table.frame.columns if c != PERSON])
+    short = ",".join(["RAGGED1", *[""] * (width // 2)])
+    long = ",".join(["RAGGED2", *[""] * (width + 2)])
+    lines = f"{short}\n{long}\n".encode()
+    if level == "hostile":
+        lines += b"LATIN1," + "Zo\u00eb M\u00fcller".encode("latin-1") + b"," * (width - 2) + b"\n"
+        lines += b'UNCLOSED,"a quote that never ends' + b"," * (width - 2) + b"\n"
+    return lines
