@@ -2,6 +2,7 @@
 
 import csv
 from datetime import date, timedelta
+from itertools import pairwise
 
 from dateutil.easter import easter
 
@@ -39,7 +40,7 @@ def test_census_terms_follow_the_rule() -> None:
 
 def test_every_day_from_2010_to_2030_is_read_as_one_census() -> None:
     rows = _seed("census_terms")
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in pairwise(rows):
         assert date.fromisoformat(before["reference_to_on"]) + timedelta(days=1) == date.fromisoformat(
             after["reference_from_on"]
         )

@@ -16,6 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
+import psycopg
+from psycopg import sql
+
 from send_returns.returns import layouts
 from send_returns.settings import Settings
 from send_returns.warehouse.connections import address, connect
@@ -26,10 +29,16 @@ if TYPE_CHECKING:
 
 Layer = Literal["staging", "intermediate", "returns"]
 
+# What dbt selects for a layer, and the schemas that it fills, empty to begin with: nothing of earlier code stays.
 SELECTION: dict[Layer, tuple[str, ...]] = {
     "staging": ("path:seeds", "path:models/staging"),
     "intermediate": ("path:models/intermediate",),
     "returns": ("path:models/marts", "path:models/returns"),
+}
+SCHEMAS: dict[Layer, tuple[str, ...]] = {
+    "staging": ("candidate_reference", "candidate_staging"),
+    "intermediate": ("candidate_intermediate",),
+    "returns": ("candidate_marts", "candidate_returns"),
 }
 LAYOUT = "area_send_annex_a"
 
@@ -63,9 +72,12 @@ def build(settings: Settings, run_id: str, layer: Layer) -> dict[str, int]:
     Raises:
         BuildFailed: there is no such run, the project cannot be read, or a model or test failed.
     """
-    variables = _variables(settings, run_id)
-    if layer == "staging":
-        _write_layout(settings, date.fromisoformat(variables["as_of"]))
+    as_of = date.fromisoformat(_variables(settings, run_id)["as_of"])
+    with connect(settings, purpose="send-returns dbt") as connection:
+        for schema in SCHEMAS[layer]:
+            connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema)))
+        if layer == "staging":
+            _write_layout(connection, as_of)
     results = invoke(
         settings,
         run_id,
@@ -101,7 +113,7 @@ def invoke(settings: Settings, run_id: str, command: str, *arguments: str) -> li
     target = settings.folder("runs", run_id, "dbt")
     variables = json.dumps(_variables(settings, run_id))
     with _profile(settings):
-        done = dbtRunner(manifest=_manifest(settings)).invoke(
+        done = dbtRunner(manifest=manifest(settings)).invoke(
             [command, *_flags(settings, target), "--vars", variables, *arguments]
         )
     if done.exception is not None:
@@ -133,30 +145,22 @@ def _variables(settings: Settings, run_id: str) -> dict[str, str]:
     return {"run_id": run_id, "partnership": run[0], "as_of": run[1].isoformat()}
 
 
-def _write_layout(settings: Settings, as_of: date) -> None:
-    """Fill candidate_reference.annex_a_layout with the list layout in force: a row per list, column and category."""
+def _write_layout(connection: psycopg.Connection, as_of: date) -> None:
+    """Make candidate_reference.annex_a_layout of the list layout in force: a row per list, column and category."""
     layout = layouts.load(LAYOUT, as_of)
-    rows = [
-        (part.name, part.model, position, column.name, column.heading, column.type, code, wording)
-        for part in layout.lists
-        for position, column in enumerate(part.columns, start=1)
-        for code, wording in (column.categories.items() or [(None, None)])
-    ]
-    with connect(settings, purpose="send-returns layout") as connection:
-        connection.execute("create schema if not exists candidate_reference")
-        connection.execute(
-            "create table if not exists candidate_reference.annex_a_layout (version text not null,"
-            " list_name text not null, model text not null, position integer not null, column_name text not null,"
-            " heading text not null, column_type text not null, code text, wording text,"
-            " unique nulls not distinct (list_name, column_name, code))"
-        )
-        connection.execute("truncate candidate_reference.annex_a_layout")
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                "insert into candidate_reference.annex_a_layout values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-                [(layout.version, *row) for row in rows],
-            )
-        connection.execute("analyze candidate_reference.annex_a_layout")
+    connection.execute("create schema candidate_reference")
+    connection.execute(
+        "create table candidate_reference.annex_a_layout (version text not null, list_name text not null,"
+        " model text not null, position integer not null, column_name text not null, heading text not null,"
+        " column_type text not null, code text, wording text,"
+        " unique nulls not distinct (list_name, column_name, code))"
+    )
+    with connection.cursor().copy("copy candidate_reference.annex_a_layout from stdin") as rows:
+        for part in layout.lists:
+            for position, column in enumerate(part.columns, start=1):
+                described = (layout.version, part.name, part.model, position, column.name, column.heading, column.type)
+                for code, wording in column.categories.items() or [(None, None)]:
+                    rows.write_row((*described, code, wording))
 
 
 def _record(settings: Settings, run_id: str, layer: Layer, results: Sequence[NodeResult]) -> None:
@@ -190,7 +194,7 @@ def _flags(settings: Settings, target: Path) -> list[str]:
     return [
         *("--project-dir", project, "--profiles-dir", project, "--target-path", str(target), "--log-path", str(target)),
         *("--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors", "--no-version-check"),
-        *("--no-write-json", "--no-send-anonymous-usage-stats"),
+        *("--no-write-json", "--no-send-anonymous-usage-stats", "--no-populate-cache"),
     ]
 
 
@@ -217,7 +221,7 @@ def _profile(settings: Settings) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _manifest(settings: Settings) -> "Manifest":
+def manifest(settings: Settings) -> "Manifest":
     """The parsed project: kept in `home` while its files, dbt and the database's name stay as they were."""
     from dbt.cli.main import dbtRunner
     from dbt.contracts.graph.manifest import Manifest
@@ -237,5 +241,5 @@ def _manifest(settings: Settings) -> "Manifest":
         partial.write_bytes(done.result.to_msgpack(extended_mashumaro_encoder))
         partial.replace(kept)
     # Read back even just after writing: a build changes the manifest it is given.
-    manifest: Manifest = Manifest.from_msgpack(kept.read_bytes(), decoder=extended_mashumuro_decoder)
-    return manifest
+    parsed: Manifest = Manifest.from_msgpack(kept.read_bytes(), decoder=extended_mashumuro_decoder)
+    return parsed

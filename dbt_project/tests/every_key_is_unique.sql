@@ -1,0 +1,31 @@
+-- Every intermediate model has one row per key. One query for all: a node for each would cost dbt more than Postgres.
+{% set keys = {
+    'int_plan__issued': 'person_id',
+    'int_plan__active': 'person_id',
+    'int_plan__reviewed': "_delivery_id || '/' || _row_number",
+    'int_placement__current': 'person_id',
+    'int_census__dated': '_delivery_id',
+    'int_enrolment__latest': 'person_id',
+    'int_enrolment__ranked': "_delivery_id || '/' || _row_number",
+    'int_enrolment__current': 'person_id',
+    'int_need__primary': 'person_id',
+    'int_disability__identified': 'person_id',
+    'int_exclusion__counted': 'person_id',
+    'int_absence__measured': 'person_id',
+    'int_social_care__involved': 'person_id',
+    'int_home_education__registered': 'person_id',
+    'int_establishment__phased': 'urn',
+    'int_health_referral__open': "provider_code || '/' || referral_id",
+    'int_child__listed': 'person_id',
+    'int_child__identified': 'person_id',
+    'int_child__joined': 'person_id',
+} %}
+{% for model, key in keys.items() %}
+    select
+        '{{ model }}' as model,
+        ({{ key }})::text as key
+    from {{ ref(model) }}
+    group by ({{ key }})::text
+    having count(*) > 1 or ({{ key }})::text is null
+    {% if not loop.last %}union all{% endif %}
+{% endfor %}
