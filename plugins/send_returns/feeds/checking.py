@@ -19,7 +19,8 @@ from send_returns.feeds.rules import RULES
 PolarsType = pl.DataType | type[pl.DataType]
 # What suppliers write for "nothing".
 NOTHING = ("", "NULL", "null", "Null", "N/A", "n/a", "#N/A")
-TRUTH = {"true": True, "1": True, "yes": True, "y": True, "false": False, "0": False, "no": False, "n": False}
+YES = ("true", "True", "TRUE", "1", "1.0", "yes", "Yes", "YES", "y", "Y")
+NO = ("false", "False", "FALSE", "0", "0.0", "no", "No", "NO", "n", "N")
 TYPES: Mapping[str, PolarsType] = {
     "string": pl.String,
     "date": pl.Date,
@@ -170,11 +171,17 @@ def _typed(text: pl.Series, column: Column, formats: Sequence[str]) -> tuple[pl.
             problems += _checked(values, column.check)
         return values, problems
     if column.type == "boolean":
-        values = text.str.to_lowercase().replace_strict(TRUTH, default=None, return_dtype=pl.Boolean)
+        cell = pl.col(text.name)
+        yes_or_no = pl.when(cell.is_in(YES)).then(True).when(cell.is_in(NO)).then(False)
+        values = text.to_frame().select(yes_or_no.alias(text.name))[text.name]
     elif column.type == "integer":
         values = _whole(text)
     else:
-        values = _dated(text, column.type, formats)
+        # A column of dates has few different ones: each is read once.
+        different = text.unique()
+        values = text.replace_strict(
+            different, _dated(different, column.type, formats), return_dtype=TYPES[column.type]
+        )
     unreadable = values.is_null() & text.is_not_null()
     problems = [("F01", unreadable)] if unreadable.any() else []
     if column.type in ("date", "timestamp"):

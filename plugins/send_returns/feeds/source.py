@@ -57,9 +57,6 @@ class Examiner:
         self._start = b""
         self._tail = b""
         self._size = 0
-        self._multibyte = 0
-        self._high = 0
-        self._has_undefined = False
 
     def update(self, chunk: bytes) -> None:
         """Take the next bytes."""
@@ -71,12 +68,6 @@ class Examiner:
         seam = self._tail + chunk
         self._declares = self._declares or any(mark in seam for mark in DECLARATIONS)
         self._tail = seam[-OVERLAP:]
-        if not chunk.isascii():
-            # What a chunk's edge cuts in two counts as high bytes on both sides: a handful among a million.
-            characters = MULTIBYTE.findall(chunk)
-            self._multibyte += len(characters)
-            self._high += len(HIGH.findall(chunk)) - sum(map(len, characters))
-            self._has_undefined = self._has_undefined or bool(CP1252_UNDEFINED.search(chunk))
         if self._is_utf8:
             try:
                 self._decoder.decode(chunk)
@@ -84,7 +75,7 @@ class Examiner:
                 self._is_utf8 = False
 
     def source(self, path: Path, name: str) -> Source:
-        """What was found of the file at `path`, delivered as `name`."""
+        """What was found of the file at `path`, delivered as `name`. Raises OSError."""
         if self._is_utf8:
             try:
                 self._decoder.decode(b"", final=True)
@@ -94,11 +85,8 @@ class Examiner:
             encoding, is_clean = "utf-16", False
         elif self._is_utf8:
             encoding, is_clean = "utf-8-sig", True
-        elif self._multibyte > self._high:
-            # Mostly well-formed UTF-8 with a few broken bytes: those rows are quarantined, the names of the rest kept.
-            encoding, is_clean = "utf-8-sig", False
         else:
-            encoding, is_clean = "cp1252", not self._has_undefined
+            encoding, is_clean = _weigh(path)
         return Source(
             path=path,
             name=name,
@@ -108,6 +96,23 @@ class Examiner:
             is_clean=is_clean and not self._has_nul and self._quotes % 2 == 0,
             declares_entities=self._declares,
         )
+
+
+def _weigh(path: Path) -> tuple[str, bool]:
+    """For a file that is not UTF-8 throughout: which encoding most of its non-ASCII bytes speak for, and if all do.
+
+    Mostly well-formed UTF-8 with a few broken bytes is UTF-8: those rows are quarantined, the names in the rest kept.
+    """
+    well_formed = broken = 0
+    is_clean = True
+    with path.open("rb") as file:
+        for line in file:
+            if not line.isascii():
+                characters = MULTIBYTE.findall(line)
+                well_formed += len(characters)
+                broken += len(HIGH.findall(line)) - sum(map(len, characters))
+                is_clean = is_clean and not CP1252_UNDEFINED.search(line)
+    return ("utf-8-sig", False) if well_formed > broken else ("cp1252", is_clean)
 
 
 def examine(path: Path, name: str | None = None) -> Source:

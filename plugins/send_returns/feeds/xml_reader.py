@@ -4,7 +4,7 @@ No document type, no entities, no network; one top-level record is in memory at 
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 from lxml import etree
@@ -14,9 +14,9 @@ from send_returns.feeds.chunk import Chunk, Mark, Refused
 from send_returns.feeds.contract import Feed, Record, Table
 from send_returns.feeds.source import Source
 
-BATCH_ROWS = 20_000
+BATCH_ROWS = 60_000
 ROOT = "Message"
-Row = dict[str, Any]
+Row = list[Any]
 
 
 def read(source: Source, feed: Feed) -> Iterator[Chunk]:
@@ -60,106 +60,147 @@ def _forget(element: etree._Element) -> None:
         parent.remove(previous)
 
 
-class _Place(NamedTuple):
-    """A record element of a table, and the record elements directly within it."""
+class _Place:
+    """A record element of a table, the record elements directly within it, and the rows that were read of it.
 
-    table: Table
-    record: Record
-    by_header: dict[str, str]
-    inner: "dict[str, _Place]"
+    A row is a list: the table's columns, the row number, and a dict of what the contract does not know, or None.
+    """
+
+    def __init__(self, table: Table, record: Record) -> None:
+        self.table, self.record = table, record
+        self.inner: dict[str, _Place] = {}
+        self.count = 0
+        self.rows: list[Row] = []
+        self.marks: list[Mark] = []
+        self._at = {column.name: position for position, column in enumerate(table.columns)}
+        self.number = len(self._at)
+        self.blank: Row = [None] * (self.number + 2)
+        self.id = self._at.get(record.id or "")
+        self.value = self._at.get(record.value or "")
+        self._by_header = table.by_header
+        self.parent_id: int | None = None
+        self.targets: dict[str, tuple[int | None, _Place | None]] = {}
+
+    def lies_in(self, parent: "_Place") -> None:
+        """Make this record one of those directly within `parent`, whose id its rows carry."""
+        parent.inner[self.record.element] = self
+        self.parent_id = self._at.get(parent.record.id or "")
+
+    def learn(self, tag: str) -> tuple[int | None, "_Place | None"]:
+        """What an element in this record is, kept in `targets`: the position that it fills, or the record it opens."""
+        local = _local(tag)
+        target = self._at.get(self._by_header.get(headers.squeeze(local), "")), self.inner.get(local)
+        self.targets[tag] = target
+        return target
+
+    def mark(self, rule: str, tag: str, row: Row) -> None:
+        """Note a defect beside or in the element of that tag."""
+        local = _local(tag)
+        field = self._by_header.get(headers.squeeze(local), headers.snake(local))
+        self.marks.append(Mark(rule, field, row[self.number]))
+
+    def chunk(self) -> Chunk:
+        """The rows since the last one."""
+        *columns, numbers, unknown = zip(*self.rows, strict=True) if self.rows else [()] * len(self.blank)
+        data: dict[str, list[Any]] = {f"+{name}": [] for row in unknown if row for name in row}
+        for name, values in data.items():
+            values += [row.get(name[1:]) if row else None for row in unknown]
+        frame = pl.DataFrame(
+            [
+                *(pl.Series(name, values, dtype=pl.String) for name, values in zip(self._at, columns, strict=True)),
+                *(pl.Series(name, values, dtype=pl.String) for name, values in data.items()),
+                pl.Series("_row_number", numbers, dtype=pl.Int32),
+            ]
+        )
+        chunk = Chunk(self.table.name, frame, [], self.marks)
+        self.rows, self.marks = [], []
+        return chunk
 
 
 class _Flattener:
     """Turns elements into rows. A leaf belongs to the nearest enclosing record, whatever wrappers are between."""
 
     def __init__(self, feed: Feed) -> None:
-        places = {table.name: _Place(table, table.record, table.by_header, {}) for table in feed.tables if table.record}
+        self._places = {table.name: _Place(table, table.record) for table in feed.tables if table.record}
         outer: dict[str, _Place] = {}
-        for place in places.values():
-            within = places[place.record.within].inner if place.record.within else outer
-            within[place.record.element] = place
+        for place in self._places.values():
+            if place.record.within:
+                place.lies_in(self._places[place.record.within])
+            else:
+                outer[place.record.element] = place
         # The record that spans the whole document cannot be streamed; those directly in it can.
         self._spanning = outer.get(ROOT)
         self._top = self._spanning.inner if self._spanning else outer
         self.streamed = tuple(self._top)
-        self._counts = dict.fromkeys(places, 0)
-        self._rows: dict[str, list[Row]] = {name: [] for name in places}
-        self._marks: dict[str, list[Mark]] = {name: [] for name in places}
-        self._tables = {name: place.table for name, place in places.items()}
-        self._names: dict[tuple[str, str], tuple[str, str]] = {}
         self.waiting = 0
 
     def enter(self, element: etree._Element) -> None:
         """Take a top-level record."""
-        parent = {self._spanning.record.id: "1"} if self._spanning and self._spanning.record.id else {}
         place = self._top[_local(element.tag)]
-        self._record(element, place, parent)
+        row = self._record(element, place, "1")
         # The text after an element is parsed after its end: what follows this one shows with the next.
         if (previous := element.getprevious()) is not None and (previous.tail or "").strip():
-            self._mark(place, "F12", _local(element.tag), self._rows[place.table.name][-1])
+            place.mark("F12", element.tag, row)
 
     def rest(self, root: etree._Element) -> None:
         """Take the record that spans the document: what is beside the streamed records."""
         if self._spanning is not None and _local(root.tag) == ROOT:
-            self._record(root, self._spanning, {}, is_spanning=True)
+            for element in [e for name in self.streamed for e in root.iter(f"{{*}}{name}")]:
+                if (parent := element.getparent()) is not None:
+                    parent.remove(element)
+            self._record(root, self._spanning, "")
 
     def chunks(self) -> Iterator[Chunk]:
         """What has gathered, per table."""
-        for name, rows in self._rows.items():
-            if rows or self._marks[name]:
-                # All columns of the contract: an element that does not occur is no missing column.
-                columns = dict.fromkeys(column.name for column in self._tables[name].columns)
-                columns |= dict.fromkeys(column for row in rows for column in row if column != "_row_number")
-                frame = pl.DataFrame(
-                    {column: [row.get(column) for row in rows] for column in columns},
-                    schema=dict.fromkeys(columns, pl.String),
-                )
-                numbers = pl.Series("_row_number", [row["_row_number"] for row in rows], dtype=pl.Int32)
-                yield Chunk(name, frame.with_columns(numbers), [], self._marks[name])
-                self._rows[name], self._marks[name] = [], []
+        for place in self._places.values():
+            if place.rows or place.marks:
+                yield place.chunk()
         self.waiting = 0
 
-    def _record(self, element: etree._Element, place: _Place, parent: Row, *, is_spanning: bool = False) -> None:
-        name, record = place.table.name, place.record
-        self._counts[name] += 1
-        ordinal = self._counts[name]
-        own = {record.id: str(ordinal)} if record.id else {}
-        row: Row = {**parent, **own, "_row_number": ordinal + 1}
-        if record.value:
-            row[record.value] = element.text
-        self._rows[name].append(row)
+    def _record(self, element: etree._Element, place: _Place, parent_id: str) -> Row:
+        place.count += 1
         self.waiting += 1
-        self._walk(element, place, row, own, is_spanning)
+        row = place.blank.copy()
+        row[place.number] = place.count + 1
+        own = str(place.count)
+        if place.id is not None:
+            row[place.id] = own
+        if place.parent_id is not None:
+            row[place.parent_id] = parent_id
+        if place.value is not None:
+            row[place.value] = element.text
+        place.rows.append(row)
+        self._walk(element, place, row, own)
+        return row
 
-    def _walk(self, element: etree._Element, place: _Place, row: Row, own: Row, is_spanning: bool) -> None:
-        if (text := element.text) and len(element) and text.strip():
-            self._mark(place, "F12", _local(element.tag), row)
+    def _walk(self, element: etree._Element, place: _Place, row: Row, own: str) -> None:
+        text = element.text
+        if text is not None and not text.isspace() and len(element):
+            place.mark("F12", element.tag, row)
+        targets = place.targets
         for child in element:
-            column, local = self._name(place, child.tag)
-            if (tail := child.tail) and tail.strip():
-                self._mark(place, "F12", column.lstrip("+"), row)
-            if (nested := place.inner.get(local)) is not None:
-                if not is_spanning:
-                    self._record(child, nested, own)
+            tag = child.tag
+            position, nested = targets.get(tag) or place.learn(tag)
+            tail = child.tail
+            if tail is not None and not tail.isspace():
+                place.mark("F12", tag, row)
+            if nested is not None:
+                self._record(child, nested, own)
             elif len(child):
-                self._walk(child, place, row, own, is_spanning)
-            elif column in row:
-                self._mark(place, "F13", column.lstrip("+"), row)
-                spare = f"+{column.lstrip('+')}_again"
-                row[spare] = f"{row[spare]}; {child.text or ''}" if spare in row else child.text
+                self._walk(child, place, row, own)
+            elif position is not None and row[position] is None:
+                row[position] = child.text
             else:
-                row[column] = child.text
+                self._aside(child, place, row, position)
 
-    def _name(self, place: _Place, tag: str) -> tuple[str, str]:
-        """The column that an element fills, and its name without a namespace."""
-        if (known := self._names.get((place.table.name, tag))) is None:
-            local = _local(tag)
-            column = place.by_header.get(headers.squeeze(local)) or f"+{headers.snake(local)}"
-            self._names[(place.table.name, tag)] = known = (column, local)
-        return known
-
-    def _mark(self, place: _Place, rule: str, field: str, row: Row) -> None:
-        self._marks[place.table.name].append(Mark(rule, field, row["_row_number"]))
+    def _aside(self, child: etree._Element, place: _Place, row: Row, position: int | None) -> None:
+        """Keep what has no column: an element that the contract does not know, or one that came before."""
+        unknown = row[-1] = row[-1] or {}
+        name = headers.snake(_local(child.tag))
+        if position is not None:
+            place.mark("F13", child.tag, row)
+            name += "_again"
+        unknown[name] = f"{unknown[name]}; {child.text or ''}" if name in unknown else child.text
 
 
 def _local(tag: str) -> str:

@@ -41,7 +41,7 @@ def archive(settings: Settings, path: Path, name: str) -> feeds.Source:
         copy.flush()
         os.fsync(copy.fileno())
         os.fchmod(copy.fileno(), 0o400)
-        source = examiner.source(folder, name)
+        source = examiner.source(Path(copy.name), name)
         kept = folder / source.sha256
         with contextlib.suppress(FileExistsError):
             kept.hardlink_to(copy.name)
