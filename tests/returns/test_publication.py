@@ -252,6 +252,7 @@ def test_a_killed_publisher_leaves_no_pack_and_the_next_one_finishes(partnership
         assert process.wait() == -signal.SIGKILL
         assert work.exists()
         assert not partnership.pack.exists()
+    work.rename(work.with_name(".2026-10-31.part"))
     partnership.publish()
     assert verify(partnership.pack).exit_code == 0
     assert [path.name for path in partnership.pack.parent.iterdir()] == [partnership.pack.name]

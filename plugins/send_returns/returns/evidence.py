@@ -189,33 +189,45 @@ def gather(connection: psycopg.Connection, run: Run, suite: str) -> Evidence:
     return Evidence(run, deliveries, files, linkage, findings, rules)
 
 
+# The feeds of a child are bits of one number: a million records need one pass, and no list of feeds for each child.
 _LINKAGE = """
-with records as (
-    select link.* from identity.link as link join audit.run_delivery using (delivery_id) where run_id = %(run_id)s
+with feed as (
+    select feed, 1::bigint << (row_number() over (order by feed collate "C") - 1)::integer as bit
+    from landing.delivery join audit.run_delivery using (delivery_id) where run_id = %(run_id)s group by feed
 ),
-feeds_of_child as (
-    select person_id, count(distinct feed) as feeds from records group by person_id
+delivery as materialized (
+    select delivery_id, feed, bit
+    from landing.delivery join audit.run_delivery using (delivery_id) join feed using (feed) where run_id = %(run_id)s
 ),
-children as (
-    select
-        feed,
-        count(*) as children,
-        count(*) filter (where feeds > 1) as also_elsewhere,
-        count(*) filter (where feeds = 1) as only_here
-    from (select distinct feed, person_id from records) as child_of_feed join feeds_of_child using (person_id)
-    group by feed
+spread as (
+    select feeds, count(*) as children
+    from (
+        select bit_or(bit) as feeds from identity.link join delivery using (delivery_id) group by person_id
+    ) as child
+    group by feeds
+),
+received as (
+    select delivery.feed, count(*) as records
+    from identity.link join delivery using (delivery_id) group by delivery.feed
 ),
 waiting as (
     select left_delivery_id as delivery_id, left_table as table_name, left_row as row_number from identity.review
     union
     select right_delivery_id, right_table, right_row from identity.review
 ),
-counted as (
-    select feed, count(*) as records, count(waiting.row_number) as in_review
-    from records left join waiting using (delivery_id, table_name, row_number) group by feed
+in_review as (
+    select delivery.feed, count(*) as in_review from waiting join delivery using (delivery_id) group by delivery.feed
 )
-select feed, records, children, also_elsewhere, only_here, in_review
-from counted join children using (feed) order by feed collate "C"
+select
+    feed,
+    records,
+    sum(children)::bigint as children,
+    coalesce(sum(children) filter (where feeds <> bit), 0)::bigint as also_elsewhere,
+    coalesce(sum(children) filter (where feeds = bit), 0)::bigint as only_here,
+    coalesce(in_review, 0) as in_review
+from received join feed using (feed) join spread on feeds & bit <> 0 left join in_review using (feed)
+group by feed, records, in_review
+order by feed collate "C"
 """
 
 

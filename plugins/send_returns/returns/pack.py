@@ -94,11 +94,11 @@ def staged(final: Path, superseded: Path) -> Iterator[Path]:
 
     A pack that stood at `final` is kept, whole, as `superseded`. A kill at any moment leaves `final` whole or absent;
     what a killed writer left behind is swept by the next, so the caller must hold the lock that keeps a second writer
-    of this pack away. Folders get mode 0700, files 0600.
+    of that folder away. Folders get mode 0700, files 0600.
     """
-    work = private_folder(final.parent) / f".{final.name}.part"
-    if work.exists():
-        shutil.rmtree(work)
+    for leftover in private_folder(final.parent).glob(".*.part"):
+        shutil.rmtree(leftover)
+    work = final.parent / f".{final.name}.part"
     work.mkdir(mode=0o700)
     try:
         yield work
