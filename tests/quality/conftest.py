@@ -48,9 +48,9 @@ values (1, 'hertfordshire', 'council', 'sen2', '1', 'sen2', repeat('1', 64), '20
        (2, 'hertfordshire', 'council', 'school_census', '1', '2026_autumn', repeat('2', 64), '2026_autumn',
         '2026-10-01', 'accepted', {support} + 1, {support} + 1, 0);
 insert into landing.delivery_table (delivery_id, table_name, rows_in, rows_loaded, rows_quarantined)
-values (1, 'sen2__person', {plans}, {plans}, 0), (1, 'sen2__requests', {plans}, {plans}, 0),
-       (1, 'sen2__assessment', {plans}, {plans}, 0), (1, 'sen2__namedplan', {plans}, {plans}, 0),
-       (2, 'school_census__school', 1, 1, 0), (2, 'school_census__pupilonroll', {support}, {support}, 0);
+values (1, 'person', {plans}, {plans}, 0), (1, 'requests', {plans}, {plans}, 0),
+       (1, 'assessment', {plans}, {plans}, 0), (1, 'namedplan', {plans}, {plans}, 0),
+       (2, 'school', 1, 1, 0), (2, 'pupilonroll', {support}, {support}, 0);
 insert into landing.arrival (partnership, as_of, feed, organisation, required, state, delivery_id)
 values ('hertfordshire', '2026-10-31', 'sen2', 'council', true, 'accepted', 1),
        ('hertfordshire', '2026-10-31', 'school_census', 'council', true, 'accepted', 2);

@@ -183,7 +183,7 @@ ELSEWHERE = [
     ("224", "delete from candidate_returns.return_annex_a__list_2 where person_id = 'p47'", "p47"),
     ("freshness.arrivals", "update landing.arrival set state = 'stale' where feed = 'sen2'", "sen2"),
     ("freshness.manifest", "update landing.delivery set status = 'refused', reason = 'x' where delivery_id = 1", "1"),
-    ("reconciliation.rows", "delete from raw_council.sen2__requests where requeststableid = '7'", "1 sen2__requests"),
+    ("reconciliation.rows", "delete from raw_council.sen2__requests where requeststableid = '7'", "1 requests"),
     ("reconciliation.identity", "delete from identity.link where person_id = 'p7'", "1 sen2__person 8"),
 ]  # fmt: skip
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import psycopg
 
-from send_returns.failure import Failure
 from send_returns.quality import rules
+from send_returns.quality.failures import GateFailed
 from send_returns.quality.rules import Rule, literal
 from send_returns.quality.swap import swap
 from send_returns.returns import layouts
@@ -19,14 +19,6 @@ RETURN = "area_send_annex_a"
 SCHEMAS = ("candidate_returns", "candidate_marts", "candidate_intermediate", "candidate_staging")
 AUDIT_SCHEMA, COUNTS = "candidate_audit", "rule_count"
 LOCK = 0x5E4D0003
-
-
-class GateFailed(Failure):
-    """The candidate did not pass, and what is live is untouched. `lines` has one for each blocking rule."""
-
-    def __init__(self, run_id: str, lines: Sequence[str]) -> None:
-        super().__init__(f"Run {run_id} did not pass the gate; nothing was published.\n" + "\n".join(lines))
-        self.lines = tuple(lines)
 
 
 class _Question:
@@ -112,14 +104,18 @@ def _by_scan(wanted: Iterable[Rule]) -> list[list[Rule]]:
 
 
 def _raw_rows(connection: psycopg.Connection) -> str:
-    """A query of (delivery_id, table_name, row_count) over all raw tables, for the deliveries of the run."""
+    """A query of (delivery_id, table_name, row_count) over all raw tables, for the deliveries of the run.
+
+    Landing names a table as its feed does: `person`, where the raw table is `sen2__person`.
+    """
     names = connection.execute(
         "select c.table_schema, c.table_name from information_schema.columns as c"
         " where c.table_schema in ('raw_council', 'raw_icb', 'raw_reference') and c.column_name = '_delivery_id'"
         " order by 1, 2"
     ).fetchall()
     parts = [
-        f"select _delivery_id as delivery_id, '{table}' as table_name, count(*) as row_count from {schema}.{table}"
+        f"select _delivery_id as delivery_id, '{table.partition('__')[2]}' as table_name, count(*) as row_count"
+        f" from {schema}.{table}"
         f" where _delivery_id in (select delivery_id from audit.run_delivery where run_id = :run_id) group by 1"
         for schema, table in names
     ]
@@ -226,10 +222,7 @@ def _record_results(
 
 
 def gate(settings: Settings, run_id: str) -> dict[str, int | str]:
-    """Judge the candidate and, if nothing blocks, make it live in one transaction; returns counts.
-
-    Called again after its candidate went live, it does nothing. Raises GateFailed, which leaves what is live untouched.
-    """
+    """What `send_returns.quality.gate` promises."""
     if not _is_live(settings, run_id):
         lines = judge(settings, run_id)
         if lines:

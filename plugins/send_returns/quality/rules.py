@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import yaml
 
-from send_returns.returns import layouts
 from send_returns.settings import PROJECT
+
+if TYPE_CHECKING:
+    from send_returns.returns.layouts import Layout
 
 Severity = Literal["error", "query", "critical"]
 Scope = Literal["both", "gate", "check"]
@@ -95,7 +97,7 @@ def literal(value: Value | list[str]) -> str:
     return repr(value)
 
 
-def wordings(layout: layouts.Layout) -> dict[str, list[str]]:
+def wordings(layout: "Layout") -> dict[str, list[str]]:
     """For each category column of a layout, by house name, its wordings in capitals."""
     return {
         column.name: [wording.upper() for wording in column.categories.values()]

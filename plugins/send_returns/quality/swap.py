@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 
 from send_returns import clock
-from send_returns.failure import Failure
+from send_returns.quality.failures import SwapError
 from send_returns.settings import Settings
 from send_returns.warehouse import connect
 
@@ -17,10 +17,6 @@ CANDIDATE, RETIRED = "candidate_", "retired_"
 # Below Postgres' deadlock timeout of one second: this side gives up first, so that a reader is never the victim.
 LOCK_MILLISECONDS = 200
 PATIENCE_SECONDS = 120.0
-
-
-class SwapError(Failure):
-    """The candidate could not be made live; what was live is untouched. The message says what to do."""
 
 
 def swap(settings: Settings, run_id: str, patience: float = PATIENCE_SECONDS) -> None:
