@@ -24,6 +24,7 @@ from send_returns.simulate.truth import lists
 
 __all__ = ["simulate"]
 
+_PEOPLE = ("person", "pupilonroll", "child", "header", "cyp001mpi")  # a row of these is a person, if it has the column
 _XML = {"sen2": text.sen2_xml, "cin_census": text.cin_xml}
 
 
@@ -148,12 +149,12 @@ def _write_truth(
         table.frame.select(
             feed=pl.lit(table.feed),
             delivery=pl.lit(table.delivery),
-            table=pl.lit(table.name),
+            table_name=pl.lit(f"{table.feed}__{table.name}"),
             row_number=pl.int_range(2, pl.len() + 2),
             person=PERSON,
         )
         for table in tables
-        if table.frame.columns[0] == PERSON
+        if table.name in _PEOPLE and PERSON in table.frame.columns
     )
     seen = identity.join(records.select(PERSON).unique(), on=PERSON, how="semi")
     person = seen.join(known.select(PERSON, "la_child_id"), on=PERSON, how="left").sort(PERSON)

@@ -6,12 +6,39 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from send_returns.simulate.draw import NO_DATE, Bools, Ints, codes, day, days_between, stream, weighted_sample
+from send_returns.simulate.draw import (
+    NO_DATE,
+    Bools,
+    Ints,
+    codes,
+    dates_if,
+    day,
+    days_between,
+    shifted,
+    stream,
+    texts_if,
+    weighted_sample,
+)
 from send_returns.simulate.population import Calibration, People
 
 _DAY = np.timedelta64(1, "D")
 _DISABILITY = {"ASD": "AUT", "HI": "HEAR", "VI": "VIS", "MSI": "VIS", "PD": "MOB", "SLD": "LD", "PMLD": "LD",
                "DS": "LD", "MLD": "LD", "SLCN": "COMM", "SEMH": "BEH"}  # fmt: skip
+_SOURCE = {
+    "6": 28, "2A": 22, "3F": 8, "3A": 5, "1A": 8, "5A": 6, "5D": 8, "7": 3, "8": 6, "10": 2, "4": 2,
+    "9": 2,
+}  # fmt: skip
+_FACTOR = {
+    "3B": 30, "4B": 25, "16A": 20, "17A": 20, "5A": 8, "6A": 3, "4A": 14, "2B": 10, "1B": 8, "15A": 6,
+}  # fmt: skip
+_HOME_REASON = {
+    "Lifestyle or cultural": 15, "Mental health": 14, "Dissatisfaction with school - SEND": 12,
+    "Dissatisfaction with school - other": 12, "Philosophical": 14, "Physical health": 4, "Bullying": 6,
+    "Not known": 23,
+}  # fmt: skip
+_SECOND_DISABILITY = {
+    "BEH": 5, "COMM": 4, "PC": 2, "INC": 1, "CON": 1, "HAND": 1, "DDA": 2,
+}  # fmt: skip
 _ABUSE = {"NEG": 48, "EMO": 38, "PHY": 7, "SAB": 4, "MUL": 3}
 
 
@@ -55,7 +82,9 @@ def care(seed: int, persons: People, as_of: date, facts: Calibration, *, faults:
     is_open = np.arange(len(people)) < open_count
     # the longest involved first: looked after, then on a plan, then in need
     looked_after = np.arange(len(people)) < round(assumed["looked_after"] * scale)
-    protected = ~looked_after & (np.arange(len(people)) < round((assumed["looked_after"] + assumed["child_protection"]) * scale))
+    protected = ~looked_after & (
+        np.arange(len(people)) < round((assumed["looked_after"] + assumed["child_protection"]) * scale)
+    )
     order = np.argsort(people, kind="stable")
     people, is_open, looked_after, protected = people[order], is_open[order], looked_after[order], protected[order]
     size = len(people)
@@ -64,11 +93,11 @@ def care(seed: int, persons: People, as_of: date, facts: Calibration, *, faults:
             "person": people + 1,
             "la_child_id": 3_000_000 + 7 * rng.permutation(size) + rng.integers(0, 7, size),
             "disability": _disabilities(rng, persons, people).tolist(),
-            "second_disability": np.where(
-                known_plan[people] & (rng.random(size) < 0.2), codes(rng, {"BEH": 5, "COMM": 4, "PC": 2, "INC": 1, "CON": 1, "HAND": 1, "DDA": 2}, size), None
-            ).tolist(),
+            "second_disability": texts_if(
+                known_plan[people] & (rng.random(size) < 0.2),
+                codes(rng, _SECOND_DISABILITY, size),
+            ),
         },
-        schema_overrides={"second_disability": pl.String},
     )
     referrals = _referrals(rng, persons, people, is_open, looked_after, protected, as_of)
     if faults:  # the looked-after team's own system: some children never had a CIN episode opened
@@ -100,13 +129,15 @@ def _referrals(
     birth = persons.birth[people]
     long_ago = np.where(looked_after, 1800, np.where(protected, 400, 600))
     opened = days_between(rng, np.maximum(birth, today - long_ago.astype("timedelta64[D]")), today - 2 * _DAY)
-    closed = np.where(is_open, NO_DATE, np.maximum(days_between(rng, start, today), opened)).astype("datetime64[D]")
-    opened = np.where(is_open, opened, np.maximum(closed - rng.integers(10, 300, size) * _DAY, birth)).astype("datetime64[D]")
+    closed = dates_if(~is_open, np.maximum(days_between(rng, start, today), opened))
+    opened = np.where(is_open, opened, np.maximum(closed - rng.integers(10, 300, size) * _DAY, birth)).astype(
+        "datetime64[D]"
+    )
     no_action = ~is_open & (rng.random(size) < 0.12)
     ended_plan = ~is_open & ~no_action & (rng.random(size) < 0.07)
     on_plan = protected | ended_plan
     conference = np.minimum(opened + rng.integers(20, 60, size) * _DAY, np.where(np.isnat(closed), today - 1, closed))
-    plan_end = np.where(ended_plan, np.minimum(conference + 250, closed), NO_DATE).astype("datetime64[D]")
+    plan_end = dates_if(ended_plan, np.minimum(shifted(conference, 250), closed))
     assessed = ~no_action & (rng.random(size) < 0.9)
     latest = np.where(np.isnat(closed), today, closed)
     begun = np.minimum(opened + rng.integers(1, 6, size) * _DAY, latest)
@@ -119,22 +150,21 @@ def _referrals(
             "person": people + 1,
             "looked_after": looked_after,
             "referred": opened,
-            "source": codes(rng, {"6": 28, "2A": 22, "3F": 8, "3A": 5, "1A": 8, "5A": 6, "5D": 8, "7": 3, "8": 6, "10": 2, "4": 2, "9": 2}, size).tolist(),
+            "source": codes(rng, _SOURCE, size).tolist(),
             "primary_need": np.where(disabled & (rng.random(size) < 0.35), "N2", primary).tolist(),
             "closed": closed,
-            "closure_reason": np.where(is_open, None, codes(rng, {"RC7": 45, "RC8": 38, "RC9": 12, "RC5": 5}, size)).tolist(),
+            "closure_reason": texts_if(~is_open, codes(rng, {"RC7": 45, "RC8": 38, "RC9": 12, "RC5": 5}, size)),
             "no_action": no_action,
-            "assessment_start": np.where(assessed, begun, NO_DATE).astype("datetime64[D]"),
-            "assessment_end": np.where(assessed & (finished <= latest), finished, NO_DATE).astype("datetime64[D]"),
-            "factor": codes(rng, {"3B": 30, "4B": 25, "16A": 20, "17A": 20, "5A": 8, "6A": 3, "4A": 14, "2B": 10, "1B": 8, "15A": 6}, size).tolist(),
-            "cin_plan_start": np.where(cin_plan, np.minimum(opened + 40, today), NO_DATE).astype("datetime64[D]"),
-            "conference": np.where(on_plan, conference, NO_DATE).astype("datetime64[D]"),
-            "protected_from": np.where(on_plan, conference, NO_DATE).astype("datetime64[D]"),
+            "assessment_start": dates_if(assessed, begun),
+            "assessment_end": dates_if(assessed & (finished <= latest), finished),
+            "factor": codes(rng, _FACTOR, size).tolist(),
+            "cin_plan_start": dates_if(cin_plan, np.minimum(opened + 40, today)),
+            "conference": dates_if(on_plan, conference),
+            "protected_from": dates_if(on_plan, conference),
             "protected_to": plan_end,
             "abuse": codes(rng, _ABUSE, size).tolist(),
             "previous_plans": rng.choice([0, 0, 0, 1, 2], size),
         },
-        schema_overrides={"closure_reason": pl.String},
     )
 
 
@@ -194,7 +224,9 @@ def home_education(seed: int, persons: People, as_of: date, known: pl.DataFrame,
     recently = educated & ~away & (persons.roll_to <= day(as_of)) & (rng.random(size) < 0.25)
     never = educated & np.isnat(persons.roll_from)
     others = np.flatnonzero((educated & away) | recently | never)
-    returned = np.flatnonzero(persons.on_roll(as_of) & (persons.roll_from > day(as_of) - 330) & (persons.age >= 5) & (persons.age <= 15))
+    returned = np.flatnonzero(
+        persons.on_roll(as_of) & (persons.roll_from > day(as_of) - 330) & (persons.age >= 5) & (persons.age <= 15)
+    )
     returned = returned[rng.random(len(returned)) < 0.15]
     still = np.empty(0, dtype=np.int64)
     if faults:
@@ -206,13 +238,15 @@ def home_education(seed: int, persons: People, as_of: date, known: pl.DataFrame,
     begun = days_between(rng, np.maximum(persons.birth[people] + 1830, today - 1500 * _DAY), today - 5 * _DAY)
     begun = np.where(persons.roll_to[people] <= today, persons.roll_to[people], begun).astype("datetime64[D]")
     back = np.isin(people, returned)
-    begun = np.where(back, persons.roll_from[people] - rng.integers(40, 500, count) * _DAY, begun).astype("datetime64[D]")
+    begun = np.where(back, persons.roll_from[people] - rng.integers(40, 500, count) * _DAY, begun).astype(
+        "datetime64[D]"
+    )
     frame = pl.DataFrame(
         {
             "person": people + 1,
             "start": begun,
-            "end": np.where(back, persons.roll_from[people], NO_DATE).astype("datetime64[D]"),
-            "reason": codes(rng, {"Lifestyle or cultural": 15, "Mental health": 14, "Dissatisfaction with school - SEND": 12, "Dissatisfaction with school - other": 12, "Philosophical": 14, "Physical health": 4, "Bullying": 6, "Not known": 23}, count).tolist(),
+            "end": dates_if(back, persons.roll_from[people]),
+            "reason": codes(rng, _HOME_REASON, count).tolist(),
             "plan": persons.setting[people] != "",
             "support": persons.support(as_of)[people],
         }

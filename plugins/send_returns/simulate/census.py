@@ -18,11 +18,16 @@ from send_returns.simulate.draw import (
     day,
     days_between,
     stream,
+    texts_if,
 )
 from send_returns.simulate.population import Calibration, People
 
 _SESSIONS = {"spring": 142, "summer": 114, "autumn": 124}  # possible in the term before that census
-_TEACHING = {"spring": (34, 12), "summer": (5, 4), "autumn": (14, 11)}  # days from and to the term's ends without school
+_TEACHING = {
+    "spring": (34, 12),
+    "summer": (5, 4),
+    "autumn": (14, 11),
+}  # days from and to the term's ends without school
 _REASONS = {"DB": 48, "PP": 17, "VA": 15, "PA": 7, "OW": 3, "DA": 4, "VP": 3, "RA": 2, "SM": 1}
 
 
@@ -60,9 +65,13 @@ def traits(seed: int, persons: People, cases: pl.DataFrame, as_of: date, facts: 
     plan_to[held["person"].to_numpy() - 1] = held["ceased"].to_numpy()
     level = np.where(~np.isnat(plan_from), "E", np.where(persons.support(as_of), "K", "N"))
     assumed = facts["assumed"]
-    mean = np.select([level == "E", level == "K"], [assumed["absence"]["E"], assumed["absence"]["K"]], assumed["absence"]["N"])
+    mean = np.select(
+        [level == "E", level == "K"], [assumed["absence"]["E"], assumed["absence"]["K"]], assumed["absence"]["N"]
+    )
     poor = np.select(
-        [level == "E", level == "K"], [assumed["pupil_premium"]["E"], assumed["pupil_premium"]["K"]], assumed["pupil_premium"]["N"]
+        [level == "E", level == "K"],
+        [assumed["pupil_premium"]["E"], assumed["pupil_premium"]["K"]],
+        assumed["pupil_premium"]["N"],
     )
     absence = np.minimum(mean * rng.lognormal(-0.32, 0.8, size), 0.95)
     return Traits(absence, rng.random(size) < poor, plan_from, plan_to)
@@ -92,8 +101,10 @@ def rolls(
         if faults and done:
             again = done[-1].exclusions.sample(fraction=0.02, seed=seed, shuffle=False)
             rows = pupils.select("person", "row").unique("person", keep="first", maintain_order=True)
-            again = again.drop("row").join(rows, on="person").with_columns(
-                category=pl.col("category").replace("SUSP", "FIXD")
+            again = (
+                again.drop("row")
+                .join(rows, on="person")
+                .with_columns(category=pl.col("category").replace("SUSP", "FIXD"))
             )
             exclusions = pl.concat([exclusions, again.select(exclusions.columns)]).sort("row", "started", "category")
         done.append(Roll(census, pupils, needs, exclusions))
@@ -216,7 +227,10 @@ def _exclusions(rng: np.random.Generator, pupils: pl.DataFrame, census: Census, 
 
     def rate(name: str) -> Floats:
         shares = facts["assumed"][name]
-        return older * np.select([provision == "E", provision == "K"], [shares["E"], shares["K"]], shares["N"])
+        expected: Floats = older * np.select(
+            [provision == "E", provision == "K"], [shares["E"], shares["K"]], shares["N"]
+        )
+        return expected
 
     habit = rng.lognormal(-0.5, 1.0, len(present))
     suspended = np.repeat(np.arange(len(present)), rng.poisson(rate("suspensions_per_term") * habit))
@@ -236,7 +250,7 @@ def _exclusions(rng: np.random.Generator, pupils: pl.DataFrame, census: Census, 
             started=pl.Series(started),
             sessions=pl.Series(np.where(category == "LNCH", 1, rng.choice([1, 2, 2, 4, 4, 6, 10], size))),
             reason=pl.Series(codes(rng, _REASONS, size).tolist(), dtype=pl.String),
-            reason_2=pl.Series(np.where(rng.random(size) < 0.2, codes(rng, _REASONS, size), None).tolist(), dtype=pl.String),
+            reason_2=texts_if(rng.random(size) < 0.2, codes(rng, _REASONS, size)),
             category=pl.Series(category.tolist(), dtype=pl.String),
         )
         .unique(["person", "started", "category"], keep="first", maintain_order=True)

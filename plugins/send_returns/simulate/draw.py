@@ -7,6 +7,7 @@ from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -30,6 +31,23 @@ def day(value: date) -> np.datetime64:
 def blank_dates(size: int) -> Dates:
     """`size` dates, none given."""
     return np.full(size, NO_DATE, dtype="datetime64[D]")
+
+
+def dates_if(given: Bools, dates: Dates) -> Dates:
+    """The dates where `given`, else none."""
+    return np.where(given, dates, NO_DATE).astype("datetime64[D]")
+
+
+def texts_if(given: Bools, texts: Texts | str) -> pl.Series:
+    """The texts (or the one text) where `given`, else null."""
+    every = pl.Series(np.broadcast_to(texts, given.shape).tolist(), dtype=pl.String)
+    return pl.select(pl.when(pl.Series(given)).then(every)).to_series()
+
+
+def shifted(dates: Dates, days: Ints | int) -> Dates:
+    """The dates, so many days later (earlier where negative)."""
+    moved: Dates = dates + np.asarray(days).astype("timedelta64[D]")
+    return moved
 
 
 def days_between(rng: np.random.Generator, start: Dates, end: Dates) -> Dates:
@@ -64,4 +82,5 @@ def by_group(rng: np.random.Generator, groups: Ints, members: Sequence[Ints], we
     start, end = cumulative[ends - [len(m) for m in members]], cumulative[ends]
     target = start[groups] + rng.random(len(groups)) * (end - start)[groups]
     position = np.searchsorted(cumulative, target, side="right") - 1
-    return order[np.minimum(position, ends[groups] - 1)]
+    chosen: Ints = order[np.minimum(position, ends[groups] - 1)]
+    return chosen

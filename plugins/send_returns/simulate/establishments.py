@@ -22,11 +22,17 @@ DISTRICTS: dict[str, tuple[float, list[str]]] = {
 }
 _NEIGHBOURS = {207: "Camden", 302: "Barnet", 308: "Enfield", 823: "Central Bedfordshire", 873: "Cambridgeshire",
                881: "Essex", 821: "Luton", 825: "Buckinghamshire"}  # fmt: skip
-_MAINTAINED = {"Community school": 34, "Voluntary aided school": 15, "Voluntary controlled school": 9,
-               "Foundation school": 6, "Academy converter": 26, "Academy sponsor led": 7, "Free schools": 3}  # fmt: skip
-_SECONDARY = {"Academy converter": 66, "Academy sponsor led": 9, "Free schools": 10, "Foundation school": 8,
+_MAINTAINED: dict[str, float] = {"Community school": 34, "Voluntary aided school": 15, "Voluntary controlled school": 9,
+               "Foundation school": 6, "Academy converter": 26, "Academy sponsor led": 7,
+               "Free schools": 3}  # fmt: skip
+_SECONDARY: dict[str, float] = {"Academy converter": 66, "Academy sponsor led": 9, "Free schools": 10,
+                               "Foundation school": 8,
               "Voluntary aided school": 7}  # fmt: skip
-_SPECIAL = {"Community special school": 60, "Academy special converter": 25, "Free schools special": 15}
+_SPECIAL: dict[str, float] = {
+    "Community special school": 60,
+    "Academy special converter": 25,
+    "Free schools special": 15,
+}
 _NOT_APPLICABLE = "Not applicable"
 
 # role, how many, types, GIAS phase, word in the name, first establishment number, how many places a year
@@ -52,8 +58,11 @@ _ROLES: list[tuple[str, int, dict[str, float], str, str, int, float]] = [
 ]  # fmt: skip
 STATE_ROLES = ("nursery", "primary", "middle_primary", "middle_secondary", "secondary", "all_through", "special",
                "alternative")  # fmt: skip
-_TREES = "Alder Ash Aspen Beech Birch Cedar Elder Elm Hazel Holly Juniper Larch Lime Maple Oak Pine Rowan Willow".split()
-_PLACES = "Bank Bridge Brook Corner Down End Fold Ford Glade Grange Green Grove Heath Hill Lane Mead Park Row Vale Well Wood Yard".split()
+_TREES = "Alder Ash Aspen Beech Birch Cedar Elder Elm Hazel Holly Juniper Larch Lime Maple Oak Pine Rowan Willow"
+_FEATURES = (
+    "Bank Bridge Brook Corner Down End Fold Ford Glade Grange Green Grove Heath Hill Lane Mead Park Row Vale Well "
+    "Wood Yard"
+)
 
 
 def establishments(rng: np.random.Generator) -> pl.DataFrame:
@@ -82,8 +91,9 @@ def establishments(rng: np.random.Generator) -> pl.DataFrame:
     away = (frame["role"] == "neighbour").to_numpy()
     closed = (frame["role"] == "closed").to_numpy()
     la = np.where(away, neighbour, LA)
-    name = rng.permutation(len(_TREES) * len(_PLACES) * 2)[:size]
-    first = pl.Series(_TREES).gather(name % len(_TREES)) + " " + pl.Series(_PLACES).gather(name // 2 % len(_PLACES))
+    trees, features = _TREES.split(), _FEATURES.split()
+    name = rng.permutation(len(trees) * len(features) * 2)[:size]
+    first = pl.Series(trees).gather(name % len(trees)) + " " + pl.Series(features).gather(name // 2 % len(features))
     open_on = np.datetime64("1950-09-01") + rng.integers(0, 26000, size).astype("timedelta64[D]")
     close_on = np.where(closed, np.datetime64("2021-08-31"), np.datetime64("NaT")).astype("datetime64[D]")
     outward = [list(DISTRICTS.values())[d][1] for d in district]
@@ -113,5 +123,3 @@ def _districts(rng: np.random.Generator, frame: pl.DataFrame) -> Ints:
     middle = frame["role"].is_in(["middle_primary", "middle_secondary"]).to_numpy()
     middle_district = np.where(within % 2 == 0, 2, 4)  # three-tier schooling: East and North Hertfordshire
     return np.where(middle, middle_district, drawn).astype(np.int64)
-
-

@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from send_returns.simulate.draw import NO_DATE, codes, day, days_between, stream
+from send_returns.simulate.draw import codes, dates_if, day, days_between, stream
 from send_returns.simulate.population import Calibration, People
 
 _DAY = np.timedelta64(1, "D")
@@ -51,7 +51,7 @@ def health(seed: int, persons: People, as_of: date, facts: Calibration) -> Healt
     waited = np.minimum(rng.gamma(1.3, 75.0, count), 560).astype("timedelta64[D]")
     seen = received + waited
     length = rng.integers(30, 500, count) * _DAY
-    discharged = np.where(seen + length <= today, seen + length, NO_DATE).astype("datetime64[D]")
+    discharged = dates_if(seen + length <= today, seen + length)
     rejected = rng.random(count) < 0.06
     decided = np.minimum(received + rng.integers(5, 40, count) * _DAY, today)
     referrals = pl.DataFrame(
@@ -65,17 +65,20 @@ def health(seed: int, persons: People, as_of: date, facts: Calibration) -> Healt
             "discharged": np.where(rejected, decided, discharged).astype("datetime64[D]"),
             "service": codes(rng, _SERVICES, count).tolist(),
             "team": rng.integers(1, 30, count),
-            "rejected": np.where(rejected, decided, NO_DATE).astype("datetime64[D]"),
+            "rejected": dates_if(rejected, decided),
         }
     ).filter(pl.Series(np.isnat(discharged) | (discharged >= start) | rejected))
     referrals = referrals.join(patients, on="person").sort("request")
     open_from = np.maximum(
-        referrals["received"].to_numpy() + np.minimum(rng.gamma(1.3, 75.0, len(referrals)), 560).astype("timedelta64[D]"),
+        referrals["received"].to_numpy()
+        + np.minimum(rng.gamma(1.3, 75.0, len(referrals)), 560).astype("timedelta64[D]"),
         start,
     )
     open_to = referrals["discharged"].fill_null(as_of).to_numpy()
     span = np.maximum((open_to - open_from).astype(np.int64), 0)
-    contacts_each = np.where(referrals["rejected"].is_null().to_numpy() & (open_to >= open_from), rng.poisson(1 + span / 40), 0)
+    contacts_each = np.where(
+        referrals["rejected"].is_null().to_numpy() & (open_to >= open_from), rng.poisson(1 + span / 40), 0
+    )
     of = np.repeat(np.arange(len(referrals)), contacts_each)
     contacts = referrals.select("person", "request", "provider", "local_id")[of].with_columns(
         on=pl.Series(days_between(rng, open_from[of], open_to[of])),

@@ -30,6 +30,10 @@ def _lower(column: pl.Expr) -> pl.Expr:
     return column.str.to_lowercase()
 
 
+def _upper(column: pl.Expr) -> pl.Expr:
+    return column.str.to_uppercase()
+
+
 def _unspaced(column: pl.Expr) -> pl.Expr:
     return column.str.replace_all(" ", "")
 
@@ -58,13 +62,16 @@ _REALISTIC: dict[tuple[str, str], list[tuple[str, float, Change]]] = {
     ("sen2", "person"): [
         ("ethnicity", 0.008, _to(None)), ("ethnicity", 0.002, _to("WHIT")), ("upn", 0.007, _to(None)),
         ("upn", 0.004, wrong_check_letter), ("upn", 0.003, _lower), ("uniquelearnernumber", 0.01, _to(None)),
-        ("surname", 0.008, _spaced), ("surname", 0.004, str.upper), ("postcode", 0.01, _unspaced),
+        ("surname", 0.008, _spaced), ("surname", 0.004, _upper), ("postcode", 0.01, _unspaced),
         ("postcode", 0.006, _lower), ("postcode", 0.004, _to(None)), ("sex", 0.001, _to("U")),
     ],
     ("sen2", "requests"): [("requestsource", 0.02, _to(None)), ("requestsource", 0.002, _to("7"))],
     ("sen2", "assessment"): [("week20", 0.004, _to(None))],
     ("sen2", "namedplan"): [("dp", 0.001, _to("Y"))],
-    ("sen2", "activeplans"): [("reviewmeeting", 0.003, _slashed), ("reviewoutcome", 0.01, _to(None)), ("reviewdraft", 0.05, _to(None))],
+    ("sen2", "activeplans"): [
+        ("reviewmeeting", 0.003, _slashed),
+        ("reviewoutcome", 0.01, _to(None)), ("reviewdraft", 0.05, _to(None)),
+    ],
     ("sen2", "placementdetail"): [("entrydate", 0.01, _to(None)), ("senunitindicator", 0.004, _to(None))],
     ("school_census", "pupilonroll"): [
         ("ethnicity", 0.010, _to(None)), ("ethnicity", 0.002, _to("UNKN")), ("upn", 0.006, _to(None)),
@@ -82,7 +89,8 @@ _REALISTIC: dict[tuple[str, str], list[tuple[str, float, Change]]] = {
     ("ssda903", "header"): [("ETHNIC", 0.01, _to("UNKN")), ("UPN", 0.03, _to(None)), ("UPN", 0.01, wrong_check_letter)],
     ("ssda903", "episodes"): [("PL_POST", 0.02, _unspaced), ("PLACE", 0.003, _to("*DUMMY*"))],
     ("ehe_register", "child"): [
-        ("upn", 0.06, _to(None)), ("nhs_number", 0.25, _to(None)), ("surname", 0.02, _spaced), ("surname", 0.02, str.upper),
+        ("upn", 0.06, _to(None)), ("nhs_number", 0.25, _to(None)), ("surname", 0.02, _spaced),
+        ("surname", 0.02, _upper),
         ("postcode", 0.03, _lower), ("ehe_start_on", 0.01, _slashed_to_iso), ("sen_provision", 0.02, _to("Not known")),
         ("date_of_birth", 0.004, _day_and_month_swapped),
     ],
@@ -95,7 +103,7 @@ _REALISTIC: dict[tuple[str, str], list[tuple[str, float, Change]]] = {
     ("gias", "establishment"): [("Postcode", 0.005, _lower)],
 }  # fmt: skip
 _HOSTILE_TEXTS = {
-    "formula": "=HYPERLINK(\"http://example.invalid\",\"open\")",
+    "formula": '=HYPERLINK("http://example.invalid","open")',
     "command": "@SUM(1+1)*cmd|' /C calc'!A0",
     "plus": "+44 1632 960000",
     "line": "Sample\nSecond line, still the same field",
@@ -104,7 +112,13 @@ _HOSTILE_TEXTS = {
     "nul": "Sam\x00ple",
     "direction": "\u202eelpmaS",
 }
-_NOT_IN_XML = {"nul"}
+_NOT_IN_XML = frozenset({"nul"})
+_UNREADABLE = frozenset({"nul", "huge"})
+_ON_NO_LIST = {
+    "senprovision": pl.col("senprovision") == "N",
+    "sen_provision": pl.col("has_ehc_plan") == "No",
+    "EstablishmentStatus (name)": pl.col("EstablishmentStatus (name)") == "Closed",
+}
 
 
 def untidied(table: Table, seed: int, level: str) -> Table:
@@ -115,8 +129,7 @@ def untidied(table: Table, seed: int, level: str) -> Table:
     frame = table.frame
     for column, share, change in _REALISTIC.get((table.feed, table.name), []):
         chosen = pl.Series(rng.random(len(frame)) < share)
-        changed = pl.col(column).str.to_uppercase() if change is str.upper else change(pl.col(column))
-        frame = frame.with_columns(pl.when(chosen).then(changed).otherwise(pl.col(column)).alias(column))
+        frame = frame.with_columns(pl.when(chosen).then(change(pl.col(column))).otherwise(pl.col(column)).alias(column))
     if (table.feed, table.name) in (("sen2", "person"), ("cin_census", "child")):
         unknown = pl.col("upn").is_null()
         frame = frame.with_columns(upnunknown=pl.when(unknown).then(pl.lit("UN5" if table.feed == "sen2" else "UN7")))
@@ -126,32 +139,36 @@ def untidied(table: Table, seed: int, level: str) -> Table:
 
 
 def _hostile(rng: np.random.Generator, table: Table, frame: pl.DataFrame) -> pl.DataFrame:
-    """Dangerous texts in the names of a few people, or schools."""
+    """Dangerous texts in the names of a few people who are on no list, and of schools; a name that a reader may have to
+    refuse (NUL, huge) only where no pupil depends on the row."""
     column = next((c for c in ("surname", "schoolname", "EstablishmentName") if c in frame.columns), None)
-    texts = [text for name, text in _HOSTILE_TEXTS.items() if name not in _NOT_IN_XML or not table.path.endswith(".xml")]
-    if column is None or len(frame) < len(texts):
+    if column is None:
         return frame
-    rows = rng.choice(len(frame), size=len(texts), replace=False)
-    return frame.with_columns(frame[column].scatter(rows, texts).alias(column))
+    apart = next((condition for name, condition in _ON_NO_LIST.items() if name in frame.columns), None)
+    rows = np.arange(len(frame)) if apart is None else np.flatnonzero(frame.select(apart).to_series().to_numpy())
+    unreadable = _UNREADABLE if table.name == "school" else _NOT_IN_XML if table.path.endswith(".xml") else frozenset()
+    texts = [text for name, text in _HOSTILE_TEXTS.items() if name not in unreadable]
+    rows = rng.permutation(rows)[: len(texts)]
+    return frame.with_columns(frame[column].scatter(rows, texts[: len(rows)]).alias(column))
 
 
 def temporary_upns(tables: list[Table], numbers: pl.DataFrame) -> list[Table]:
     """Pupils new to the county (`numbers`: person, temporary) have a temporary UPN in all censuses but the last, where
     the permanent one replaces it and it is given as the former one."""
     rolls = [t.path for t in tables if t.name == "pupilonroll"]
-    done = []
-    for table in tables:
-        if table.name == "pupilonroll":
-            column = "formerupn" if table.path == rolls[-1] else "upn"
-            frame = table.frame.join(numbers, on=PERSON, how="left", maintain_order="left")
-            frame = frame.with_columns(pl.coalesce("temporary", column).alias(column)).drop("temporary")
-            table = replace(table, frame=frame)  # noqa: PLW2901
-        done.append(table)
-    return done
+
+    def given(table: Table) -> Table:
+        column = "formerupn" if table.path == rolls[-1] else "upn"
+        frame = table.frame.join(numbers, on=PERSON, how="left", maintain_order="left")
+        return replace(
+            table, frame=frame.with_columns(pl.coalesce("temporary", column).alias(column)).drop("temporary")
+        )
+
+    return [given(table) if table.name == "pupilonroll" else table for table in tables]
 
 
 def broken_lines(table: Table, level: str) -> bytes:
-    """Lines to put after a CSV's last: too few fields, too many, and (hostile) bytes that are not UTF-8. They are nobody's."""
+    """Lines to put after a CSV's last, nobody's: too few fields, too many, and (hostile) bytes that are not UTF-8."""
     if level == "none" or table.name not in ("pupilonroll", "child", "cyp201carecontact"):
         return b""
     width = len([c for c in table.frame.columns if c != PERSON])

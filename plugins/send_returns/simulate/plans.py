@@ -7,13 +7,15 @@ import polars as pl
 
 from send_returns.simulate.calendar import school_year
 from send_returns.simulate.draw import (
-    NO_DATE,
     Dates,
     Ints,
     codes,
+    dates_if,
     day,
     days_between,
+    shifted,
     stream,
+    texts_if,
     weighted_sample,
 )
 from send_returns.simulate.population import Calibration, People
@@ -47,7 +49,9 @@ def cases(
     return frame.sort("person", "received", "request_outcome")
 
 
-def _outcomes(rng: np.random.Generator, received: Dates, issued: Dates, as_of: date, facts: Calibration) -> pl.DataFrame:
+def _outcomes(
+    rng: np.random.Generator, received: Dates, issued: Dates, as_of: date, facts: Calibration
+) -> pl.DataFrame:
     """The codes of a request that led to a plan issued on `issued`; H and no dates where that is history."""
     size = len(received)
     history = issued < window_start(as_of)
@@ -65,13 +69,13 @@ def _outcomes(rng: np.random.Generator, received: Dates, issued: Dates, as_of: d
         {
             "received": received,
             "request_outcome": np.where(history, "H", "Y"),
-            "request_outcome_on": np.where(history, NO_DATE, decided).astype("datetime64[D]"),
+            "request_outcome_on": dates_if(~history, decided),
             "request_mediation": np.zeros(size, dtype=bool),
             "request_tribunal": rng.random(size) < facts["requests_tribunal"] / facts["requests_in_year"],
             "rya": rng.random(size) < facts["requests_relevant_youth_accommodation"] / facts["requests_in_year"],
             "request_source": codes(rng, {"1": 55, "2": 3, "3": 38, "4": 1, "5": 2, "9": 1}, size).tolist(),
             "assessment_outcome": np.where(history, "H", "Y"),
-            "assessment_outcome_on": np.where(history, NO_DATE, issued).astype("datetime64[D]"),
+            "assessment_outcome_on": dates_if(~history, issued),
             **others,
         }
     )
@@ -122,15 +126,15 @@ def _plan(
         {
             "person": people + 1,
             "issued": issued,
-            "amended": np.where(amended, days_between(rng, issued + 300, last), NO_DATE).astype("datetime64[D]"),
+            "amended": dates_if(amended, days_between(rng, issued + 300, last)),
             "pb": budget,
-            "oa": budget & (rng.random(size) < facts["personal_budgets"]["organised"] / facts["personal_budgets"]["all"]),
-            "dp": np.where(directly, paid_kind, None).tolist(),
+            "oa": budget
+            & (rng.random(size) < facts["personal_budgets"]["organised"] / facts["personal_budgets"]["all"]),
+            "dp": texts_if(directly, paid_kind),
             "wbp": np.where(persons.age[people] >= 16, working, "N").tolist(),
             "need": persons.need[people].tolist(),
-            "second_need": np.where(persons.second_need[people] == "", None, persons.second_need[people]).tolist(),
+            "second_need": texts_if(persons.second_need[people] != "", persons.second_need[people]),
         },
-        schema_overrides={"dp": pl.String, "second_need": pl.String},
     )
 
 
@@ -149,7 +153,9 @@ def _active(
     setting = persons.setting[people]
     urn, ukprn = _attended(rng, persons, people, setting, schools, as_of)
     coded = np.isin(setting, _SETTINGS)
-    entered = np.maximum(issued, np.datetime64(f"{school_year(as_of)}-09-01", "D") - 365 * rng.integers(0, 3, size) * _DAY)
+    entered = np.maximum(
+        issued, np.datetime64(f"{school_year(as_of)}-09-01", "D") - 365 * rng.integers(0, 3, size) * _DAY
+    )
     meeting, outcome, decided, draft = _reviews(rng, issued, today)
     residential = np.full(size, "N", dtype=object)
     sleeping = weighted_sample(
@@ -159,30 +165,29 @@ def _active(
     transferred = rng.random(size) < 0.015
     moving_on = np.isin(persons.age[people], (4, 10, 15)) & (rng.random(size) < 0.9)
     due = np.where(persons.age[people] == 15, f"{as_of.year}-03-31", f"{as_of.year}-02-15").astype("datetime64[D]")
-    final = due - rng.integers(-30, 40, size) * _DAY
+    final = shifted(due, rng.integers(-40, 30, size))
     mainstream = setting == "mainstream"
     frame = pl.DataFrame(
         {
-            "setting": np.where(coded, setting, None).tolist(),
+            "setting": texts_if(coded, setting),
             "urn": urn,
             "ukprn": ukprn,
-            "setting_other": np.where(np.isin(setting, ("OTH", "NIEO")), "Bespoke package", None).tolist(),
+            "setting_other": texts_if(np.isin(setting, ("OTH", "NIEO")), "Bespoke package"),
             "sen_unit": mainstream & (rng.random(size) < 12 / 6104),
             "resourced": mainstream & (rng.random(size) < 99 / 6104),
             "entered": np.minimum(entered, today),
             "placed": setting != "unrecorded" if faults else np.full(size, fill_value=True),
             "residential": residential.tolist(),
-            "transfer_la": np.where(transferred, rng.choice(["207", "302", "823", "881", "821"], size), None).tolist(),
+            "transfer_la": texts_if(transferred, rng.choice(["207", "302", "823", "881", "821"], size)),
             "review_met": meeting,
             "review_outcome": outcome,
             "review_decided": decided,
             "review_draft": draft,
-            "transfer_due": np.where(moving_on & (due < today) & (issued < due), due, NO_DATE).astype("datetime64[D]"),
-            "transfer_final": np.where(moving_on & (due < today) & (issued < due) & (final < today), final, NO_DATE).astype("datetime64[D]"),
+            "transfer_due": dates_if(moving_on & (due < today) & (issued < due), due),
+            "transfer_final": dates_if(moving_on & (due < today) & (issued < due) & (final < today), final),
             "week20": np.where(outcomes["assessment_outcome"] == "Y", week20, -1),
             "active": np.full(size, fill_value=True),
         },
-        schema_overrides={"setting": pl.String, "setting_other": pl.String, "transfer_la": pl.String},
     )
     frame = pl.concat([plan, outcomes, frame], how="horizontal")
     if faults:
@@ -192,7 +197,12 @@ def _active(
 
 
 def _attended(
-    rng: np.random.Generator, persons: People, people: Ints, setting: np.typing.NDArray[np.object_], schools: pl.DataFrame, as_of: date
+    rng: np.random.Generator,
+    persons: People,
+    people: Ints,
+    setting: np.typing.NDArray[np.object_],
+    schools: pl.DataFrame,
+    as_of: date,
 ) -> tuple[pl.Series, pl.Series]:
     """URN of the state school, independent school or college attended (null where a SENsetting says it all)."""
     role = schools["role"].to_numpy()
@@ -216,24 +226,24 @@ def _attended(
     return urn.to_series(), ukprn.to_series()
 
 
-def _reviews(
-    rng: np.random.Generator, issued: Dates, today: Dates
-) -> tuple[Dates, list[str | None], Dates, Dates]:
+def _reviews(rng: np.random.Generator, issued: Dates, today: Dates) -> tuple[Dates, pl.Series, Dates, Dates]:
     """Latest annual review: meeting, outcome, date of the decision letter, and draft when it amends."""
     size = len(issued)
     due = (today - issued).astype(np.int64) > 400
     ago = rng.integers(10, 380, size) + np.where(rng.random(size) < 0.18, rng.integers(0, 400, size), 0)
     meeting = np.maximum(today - ago.astype("timedelta64[D]"), issued + 300)
-    decided = meeting + np.where(rng.random(size) < 0.7, rng.integers(5, 29, size), rng.integers(29, 120, size)).astype("timedelta64[D]")
+    decided = meeting + np.where(rng.random(size) < 0.7, rng.integers(5, 29, size), rng.integers(29, 120, size)).astype(
+        "timedelta64[D]"
+    )
     outcome = codes(rng, {"M": 61, "A": 37, "C": 2}, size)
     known = due & (decided <= today)
     draft = decided + rng.integers(0, 40, size).astype("timedelta64[D]")
     drafted = known & (outcome == "A") & (draft <= today)
     return (
-        np.where(due, meeting, NO_DATE).astype("datetime64[D]"),
-        np.where(known, outcome, None).tolist(),
-        np.where(known, decided, NO_DATE).astype("datetime64[D]"),
-        np.where(drafted, draft, NO_DATE).astype("datetime64[D]"),
+        dates_if(due, meeting),
+        texts_if(known, outcome),
+        dates_if(known, decided),
+        dates_if(drafted, draft),
     )
 
 
@@ -247,7 +257,10 @@ def _ceased(rng: np.random.Generator, persons: People, as_of: date, facts: Calib
     leaving = facts["ceased_by_reason"]["5"] + facts["ceased_by_reason"]["7"] + facts["ceased_by_reason"]["8"]
     wanted = int(young.sum() / (total - leaving) * leaving)
     people = np.concatenate(
-        [weighted_sample(rng, moved.astype(float), wanted), weighted_sample(rng, young.astype(float), round(young.sum() * 0.75))]
+        [
+            weighted_sample(rng, moved.astype(float), wanted),
+            weighted_sample(rng, young.astype(float), round(young.sum() * 0.75)),
+        ]
     )
     gone = moved[people]
     size = len(people)
@@ -261,7 +274,7 @@ def _ceased(rng: np.random.Generator, persons: People, as_of: date, facts: Calib
         codes(rng, {r: reasons[r] for r in "23469"}, size),
     )
     reason = np.where(persons.age[people] >= 24, "1", reason)
-    issued = _issued(rng, persons, people, ended - 120 * _DAY)
+    issued = _issued(rng, persons, people, shifted(ended, -120))
     issued = np.minimum(issued, ended - 60 * _DAY)
     waited, week20 = _durations(rng, size, facts)
     outcomes = _outcomes(rng, issued - waited.astype("timedelta64[D]"), issued, as_of, facts)
@@ -274,9 +287,7 @@ def _ceased(rng: np.random.Generator, persons: People, as_of: date, facts: Calib
     )
 
 
-def _undecided_or_refused(
-    rng: np.random.Generator, persons: People, as_of: date, facts: Calibration
-) -> pl.DataFrame:
+def _undecided_or_refused(rng: np.random.Generator, persons: People, as_of: date, facts: Calibration) -> pl.DataFrame:
     """Requests of the window that have not led to a plan: open, refused, withdrawn, assessed and no plan."""
     years = (day(as_of) - window_start(as_of)).astype(np.int64) / 365.25
     scale = (persons.setting != "").sum() / facts["plans"]
@@ -295,7 +306,9 @@ def _undecided_or_refused(
     weight = np.where(persons.setting == "", weight, 0.0)
     people = rng.permutation(weighted_sample(rng, weight, sum(counts.values())))
     again = rng.choice(np.flatnonzero(persons.setting != ""), size=round(counts["refused"] * 0.06), replace=False)
-    kind = np.concatenate([np.repeat(list(counts), list(counts.values()))[: len(people)], np.repeat("earlier", len(again))])
+    kind = np.concatenate(
+        [np.repeat(list(counts), list(counts.values()))[: len(people)], np.repeat("earlier", len(again))]
+    )
     people = np.concatenate([people, again])
     size = len(people)
     today = np.full(size, day(as_of), dtype="datetime64[D]")
@@ -321,15 +334,13 @@ def _undecided_or_refused(
             "received": received,
             "request_source": codes(rng, {"1": 60, "2": 3, "3": 34, "4": 1, "5": 1, "9": 1}, size).tolist(),
             "rya": np.zeros(size, dtype=bool),
-            "request_outcome": np.select(
-                [refused, in_assessment, kind == "withdrawn"], ["N", "Y", "W"], "A"
-            ),
-            "request_outcome_on": np.where(refused | in_assessment, decided, NO_DATE).astype("datetime64[D]"),
+            "request_outcome": np.select([refused, in_assessment, kind == "withdrawn"], ["N", "Y", "W"], "A"),
+            "request_outcome_on": dates_if(refused | in_assessment, decided),
             "request_mediation": refused & (rng.random(size) < 0.05),
             "request_tribunal": refused & (rng.random(size) < 0.2),
-            "exported": np.where((kind == "withdrawn") & (rng.random(size) < 0.3), "O", None).tolist(),
+            "exported": texts_if((kind == "withdrawn") & (rng.random(size) < 0.3), "O"),
             "assessment_outcome": np.select([none, kind == "assessing"], ["N", "A"], "").tolist(),
-            "assessment_outcome_on": np.where(none & (refusal <= today), refusal, NO_DATE).astype("datetime64[D]"),
+            "assessment_outcome_on": dates_if(none & (refusal <= today), refusal),
             "assessment_mediation": none & (rng.random(size) < 0.09),
             "assessment_tribunal": none & (rng.random(size) < 0.4),
             "other_mediation": np.zeros(size, dtype=bool),
@@ -337,9 +348,10 @@ def _undecided_or_refused(
             "week20": np.full(size, -1),
             "active": np.zeros(size, dtype=bool),
         },
-        schema_overrides={"exported": pl.String},
     )
-    return frame.with_columns(pl.when(pl.col("assessment_outcome") != "").then("assessment_outcome").alias("assessment_outcome"))
+    return frame.with_columns(
+        pl.when(pl.col("assessment_outcome") != "").then("assessment_outcome").alias("assessment_outcome")
+    )
 
 
 def named_plans(frame: pl.DataFrame) -> pl.DataFrame:
@@ -348,4 +360,3 @@ def named_plans(frame: pl.DataFrame) -> pl.DataFrame:
     first = plans.with_columns(start="issued", version=pl.lit(1))
     later = plans.filter(pl.col("amended").is_not_null()).with_columns(start="amended", version=pl.lit(2))
     return pl.concat([first, later]).sort("case", "version")
-

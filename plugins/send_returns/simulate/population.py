@@ -44,7 +44,7 @@ def calibration() -> Calibration:
 class People:
     """One element per person in every array; a person's position is their number less one.
 
-    `setting` is the placement of an active plan ('' without one); `roll_from` to `roll_to` is the time in state schools.
+    `setting` is the placement of an active plan ('' without one); `roll_from` to `roll_to` the time in state schools.
     Institutions are positions in the establishments frame, -1 for none.
     """
 
@@ -105,7 +105,9 @@ def people(seed: int, children: int, as_of: date, schools: pl.DataFrame, facts: 
     left = np.repeat(list(_LEFT_LAST_YEAR), [round(cohort * share) for share in _LEFT_LAST_YEAR.values()])
     moved_away = rng.choice(np.arange(4, 16), size=round(pupils * 0.008))
     cells = [(int(a), s, n) for a, row in facts["plans_by_age_and_setting"].items() for s, n in row.items()]
-    counts = rng.multinomial(round(facts["plans"] * scale), np.array([n for *_, n in cells]) / sum(n for *_, n in cells))
+    counts = rng.multinomial(
+        round(facts["plans"] * scale), np.array([n for *_, n in cells]) / sum(n for *_, n in cells)
+    )
     held = [(age, setting, int(count)) for (age, setting, _), count in zip(cells, counts, strict=True)]
     elsewhere = [(age, setting, count) for age, setting, count in held if setting not in ON_ROLL_SETTINGS]
     away = np.repeat([age for age, *_ in elsewhere], [count for *_, count in elsewhere])
@@ -131,7 +133,7 @@ def people(seed: int, children: int, as_of: date, schools: pl.DataFrame, facts: 
     boy_share = facts["plans_by_sex"]["M"] / sum(facts["plans_by_sex"].values())
     boy[part["away"]] = rng.random(len(away)) < boy_share
 
-    roll_from, roll_to = _roll(rng, age, part, start_of_year, as_of)
+    roll_from, roll_to = _roll(rng, age, setting, part, start_of_year, as_of)
     persons = People(age, birth, boy, setting, roll_from, roll_to)
     _households(rng, persons, part["on_roll"])
     _special_needs(rng, persons, part, held, children, as_of, facts)
@@ -141,7 +143,12 @@ def people(seed: int, children: int, as_of: date, schools: pl.DataFrame, facts: 
 
 
 def _roll(
-    rng: np.random.Generator, age: Ints, part: dict[str, slice], start_of_year: np.datetime64, as_of: date
+    rng: np.random.Generator,
+    age: Ints,
+    setting: Texts,
+    part: dict[str, slice],
+    start_of_year: np.datetime64,
+    as_of: date,
 ) -> tuple[Dates, Dates]:
     """When each person joined and left state schools."""
     size = len(age)
@@ -160,9 +167,14 @@ def _roll(
     roll_from[moved] = np.minimum(roll_from[moved], day(as_of) - 330)
     roll_to[moved] = days_between(rng, year_ago[moved], np.full(moved.stop - moved.start, day(as_of) - 3))
     # Young people with plans in colleges were in a state school's Year 11 until the July before.
-    last_year_11 = np.flatnonzero((age == 16) & (np.arange(size) >= part["away"].start) & (np.arange(size) < part["away"].stop))
+    last_year_11 = np.flatnonzero(
+        (age == 16) & (np.arange(size) >= part["away"].start) & (np.arange(size) < part["away"].stop)
+    )
     roll_from[last_year_11] = start_of_year - 12 * 365
     roll_to[last_year_11] = end_of_year
+    # Half of those who get no schooling, or get it elsewhere, are still on the roll of a school.
+    kept = np.isin(setting, ("OLA", "NIEO")) & (age >= 5) & (age <= 15) & (rng.random(size) < 0.5)
+    roll_from[kept] = start_of_year - 365
     # A home-educated child has mostly been to school first.
     home = np.arange(part["home"].start, part["home"].stop)
     home = home[rng.random(len(home)) < 0.75]
@@ -211,10 +223,14 @@ def _special_needs(
     year_weight = np.interp(age, [3, 4, 8, 10, 15, 16, 18], [0.25, 0.5, 1.25, 1.25, 0.95, 0.5, 0.2])
     weight = np.where(free > 0, year_weight * np.where(boy, 1.6, 1.0), 0.0)
     # only those on roll since the latest census day can be counted there
-    supported = pupils.start + weighted_sample(rng, np.where(persons.roll_from[pupils] <= day(as_of) - 90, weight, 0), support)
+    supported = pupils.start + weighted_sample(
+        rng, np.where(persons.roll_from[pupils] <= day(as_of) - 90, weight, 0), support
+    )
     size = len(persons)
     persons.support_from, persons.support_to = blank_dates(size), blank_dates(size)
-    former = pupils.start + weighted_sample(rng, np.where(np.isin(np.arange(pupils.start, pupils.stop), supported), 0, weight), round(support * 0.06))
+    former = pupils.start + weighted_sample(
+        rng, np.where(np.isin(np.arange(pupils.start, pupils.stop), supported), 0, weight), round(support * 0.06)
+    )
     others = np.arange(part["left"].start, part["moved"].stop)
     others = others[rng.random(len(others)) < 0.13]
     home = np.arange(part["home"].start, part["home"].stop)
@@ -226,7 +242,9 @@ def _special_needs(
     )
     # identified since the spring: their need is first recorded in a later census
     new = supported[rng.random(len(supported)) < 0.10]
-    persons.support_from[new] = days_between(rng, np.full(len(new), day(as_of) - 280), np.full(len(new), day(as_of) - 60))
+    persons.support_from[new] = days_between(
+        rng, np.full(len(new), day(as_of) - 280), np.full(len(new), day(as_of) - 60)
+    )
     persons.support_to[former] = days_between(
         rng, persons.support_from[former] + 60, np.full(len(former), day(as_of) - 30)
     )
@@ -312,7 +330,9 @@ def _identity(
             "upn": upns(LA, estab, first_year, serial),
             "uln": ulns(100_000_000 + rng.permutation(size) * 17),
             "nhs_number": nhs_numbers(rng, size),
-            "surname": pl.select(pl.when(own).then(other_surname).otherwise(family.gather(persons.household))).to_series(),
+            "surname": pl.select(
+                pl.when(own).then(other_surname).otherwise(family.gather(persons.household))
+            ).to_series(),
             "forename": forenames(rng, persons.boy),
             "born": persons.birth,
             "sex": np.where(persons.boy, "M", "F"),
@@ -320,4 +340,3 @@ def _identity(
             "postcode": postcode.gather(persons.household),
         }
     ).with_columns(pl.when(pl.Series(persons.age) >= 14).then("uln").alias("uln"))
-

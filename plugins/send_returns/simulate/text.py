@@ -24,7 +24,7 @@ PERSON: Final = "person"
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a delivery, all text, as its file will have it; a column `person` is for the truth, not for the file.
+    """One table of a delivery, all text, as its file will have it, but for `person`: that column is for the truth.
 
     `path` is below the inbox; the tables of an XML delivery share it.
     """
@@ -67,7 +67,9 @@ def sen2(cases: pl.DataFrame, identity: pl.DataFrame, as_of: date, csv: bool) ->
     """The SEN2 return: its nine tables, for one XML file or a folder of nine CSV."""
     stem = f"SEN2_{LA}_{as_of}"
     cases = cases.with_row_index("case").with_columns(
-        requeststableid=pl.format("R{}", "case"), assessmenttableid=pl.format("A{}", "case"), activeplanstableid=pl.format("V{}", "case")
+        requeststableid=pl.format("R{}", "case"),
+        assessmenttableid=pl.format("A{}", "case"),
+        activeplanstableid=pl.format("V{}", "case"),
     )
     people = identity.join(cases.select(PERSON).unique(), on=PERSON, how="semi").sort(PERSON)
     person = people.select(
@@ -150,12 +152,20 @@ def sen2(cases: pl.DataFrame, identity: pl.DataFrame, as_of: date, csv: bool) ->
         res="residential",
         wbp="wbp",
     )
-    needs = pl.concat(
-        active.filter(pl.col(column).is_not_null()).select(
-            "case", "activeplanstableid", senneedtableid=pl.format("E{}-{}", "case", pl.lit(rank)), sentype=column, sentyperank=pl.lit(rank)
+    needs = (
+        pl.concat(
+            active.filter(pl.col(column).is_not_null()).select(
+                "case",
+                "activeplanstableid",
+                senneedtableid=pl.format("E{}-{}", "case", pl.lit(rank)),
+                sentype=column,
+                sentyperank=pl.lit(rank),
+            )
+            for rank, column in ((1, "need"), (2, "second_need"))
         )
-        for rank, column in ((1, "need"), (2, "second_need"))
-    ).sort("case", "sentyperank").drop("case")
+        .sort("case", "sentyperank")
+        .drop("case")
+    )
     header = pl.DataFrame(
         {
             "sen2tableid": ["S1"], "collection": ["SEN2"], "year": [str(as_of.year)], "referencedate": [as_of],
@@ -179,7 +189,9 @@ def school_census(roll: Roll, identity: pl.DataFrame, schools: pl.DataFrame) -> 
     pupils = roll.pupils.join(identity, on=PERSON, how="left", maintain_order="left").join(
         establishment, on="urn", how="left", maintain_order="left"
     )
-    key = pl.format("{}-{}", pl.lit(f"{census.year % 100}{census.term[:2]}"), pl.col("row").cast(pl.String).str.zfill(7))
+    key = pl.format(
+        "{}-{}", pl.lit(f"{census.year % 100}{census.term[:2]}"), pl.col("row").cast(pl.String).str.zfill(7)
+    )
     year = (
         pl.when(pl.col("year") == 0).then(pl.lit("R"))
         .when(pl.col("year") == -1).then(pl.lit("N2"))
@@ -268,10 +280,15 @@ def cin_census(care: Care, identity: pl.DataFrame, as_of: date) -> list[Table]:
         gendercurrent=pl.col("sex").replace_strict({"M": "1", "F": "2"}),
         ethnicity="ethnicity",
     )
-    disability = pl.concat(
-        known.filter(pl.col(column).is_not_null()).select(PERSON, disability=column, order=pl.lit(order))
-        for order, column in enumerate(("disability", "second_disability"))
-    ).unique([PERSON, "disability"], keep="first", maintain_order=True).sort(PERSON, "order").drop("order")
+    disability = (
+        pl.concat(
+            known.filter(pl.col(column).is_not_null()).select(PERSON, disability=column, order=pl.lit(order))
+            for order, column in enumerate(("disability", "second_disability"))
+        )
+        .unique([PERSON, "disability"], keep="first", maintain_order=True)
+        .sort(PERSON, "order")
+        .drop("order")
+    )
     header = pl.DataFrame(
         {"collection": ["CIN"], "year": [str(ssda903_year(as_of))], "referencedate": [as_of], "lea": [str(LA)]}
     )
@@ -285,13 +302,15 @@ def cin_census(care: Care, identity: pl.DataFrame, as_of: date) -> list[Table]:
         "section47": referrals.filter(pl.col("conference").is_not_null()),
         "childprotectionplan": referrals.filter(pl.col("protected_from").is_not_null()),
     }
-    return [Table("cin_census", path, name, _texts(frame, ISO)) for name, frame in tables.items()]
+    return [Table("cin_census", path, name, _texts(frame, ISO, "1", "0")) for name, frame in tables.items()]
 
 
 def ssda903(care: Care, identity: pl.DataFrame, as_of: date) -> list[Table]:
     """Header and episodes of the collection year to date."""
     year = ssda903_year(as_of)
-    people = care.looked_after.select(PERSON).unique().join(care.children, on=PERSON).join(identity, on=PERSON).sort(PERSON)
+    people = (
+        care.looked_after.select(PERSON).unique().join(care.children, on=PERSON).join(identity, on=PERSON).sort(PERSON)
+    )
     header = people.select(
         PERSON,
         CHILD="la_child_id",
@@ -316,9 +335,11 @@ def ssda903(care: Care, identity: pl.DataFrame, as_of: date) -> list[Table]:
         REASON_PLACE_CHANGE="why",
         HOME_POST="postcode",
         PL_POST="postcode",
-        URN=pl.when(pl.col("place").is_in(["K2", "U4", "U1", "U6"])).then(pl.format("SC0{}", pl.col(PERSON) % 89999 + 10000)),
+        URN=pl.when(pl.col("place").is_in(["K2", "U4", "U1", "U6"])).then(
+            pl.format("SC0{}", pl.col(PERSON) % 89999 + 10000)
+        ),
     )
-    folder = f"council/ssda903/{year}/SSDA903_{year}_"
+    folder = f"council/ssda903/ssda903_{as_of}/SSDA903_{year}_"
     return [
         Table("ssda903", f"{folder}{name}.csv", name, _texts(frame, SLASHED))
         for name, frame in (("header", header), ("episodes", episodes))
@@ -347,13 +368,14 @@ def ehe_register(register: pl.DataFrame, identity: pl.DataFrame, as_of: date) ->
         has_ehc_plan="plan",
     )
     name = f"ehe_register_{as_of}"
-    return [Table("ehe_register", f"council/ehe_register/{name}/{name}.csv", "child", _texts(child, SLASHED, "Yes", "No"))]
+    return [
+        Table("ehe_register", f"council/ehe_register/{name}/{name}.csv", "child", _texts(child, SLASHED, "Yes", "No"))
+    ]
 
 
 def csds(health: Health, identity: pl.DataFrame, looked_after: pl.DataFrame, as_of: date) -> list[Table]:
     """A provider submission per financial year, each with its patients, open referrals, services and contacts."""
-    first_day = health.contacts["on"].min() if len(health.contacts) else as_of
-    assert isinstance(first_day, date)
+    first_day = health.contacts.select(pl.col("on").min().fill_null(as_of)).item()
     start_year = _financial_year(first_day)
     tables: list[Table] = []
     for year in range(start_year, _financial_year(as_of) + 1):
@@ -367,9 +389,11 @@ def csds(health: Health, identity: pl.DataFrame, looked_after: pl.DataFrame, as_
         is_open = (pl.col("received") <= end) & (pl.col("discharged").is_null() | (pl.col("discharged") >= start))
         referrals = health.referrals.filter(is_open)
         contacts = health.contacts.filter(pl.col("on").is_between(start, end))
-        referrals = pl.concat(
-            [referrals, health.referrals.join(contacts.select("request").unique(), on="request", how="semi")]
-        ).unique("request", keep="first").sort("request")
+        referrals = (
+            pl.concat([referrals, health.referrals.join(contacts.select("request").unique(), on="request", how="semi")])
+            .unique("request", keep="first")
+            .sort("request")
+        )
         patients = (
             health.patients.join(referrals.select(PERSON).unique(), on=PERSON, how="semi")
             .join(identity, on=PERSON, how="left")
@@ -413,7 +437,9 @@ def csds(health: Health, identity: pl.DataFrame, looked_after: pl.DataFrame, as_
                     "SERVICE OR TEAM TYPE REFERRED TO (COMMUNITY CARE)": pl.col("service"),
                     "REFERRAL CLOSURE DATE": pl.when(pl.col("rejected").is_null()).then(ended),
                     "REFERRAL REJECTION DATE": rejected,
-                    "REFERRAL CLOSURE REASON": pl.when(pl.col("rejected").is_null() & ended.is_not_null()).then(pl.lit("01")),
+                    "REFERRAL CLOSURE REASON": pl.when(pl.col("rejected").is_null() & ended.is_not_null()).then(
+                        pl.lit("01")
+                    ),
                 },
             ),
             "CYP201CareContact": (
@@ -428,7 +454,7 @@ def csds(health: Health, identity: pl.DataFrame, looked_after: pl.DataFrame, as_
         }  # fmt: skip
         for name, (frame, chosen) in columns.items():
             table = frame.with_row_index("record", offset=1).select(
-                **{column: expression for column, expression in chosen.items()},
+                **chosen,
                 **{"RECORD NUMBER": pl.col("record")},
                 **period,
             )
@@ -467,7 +493,7 @@ def gias(schools: pl.DataFrame, as_of: date) -> list[Table]:
 @dataclass(frozen=True)
 class Element:
     """An XML element for each row of a table. Parts: text as it is, (tag, column; no tag: the element's own text), or
-    the elements below it, which refer to this table's `key` by a column of that name; `wrap` encloses all of a parent's."""
+    the elements below it, which refer to this table's `key` by a column of that name; `wrap` encloses all of those."""
 
     table: str
     tag: str
@@ -526,7 +552,8 @@ _SEN2 = Element("person", "Person", "persontableid", [
             ("LastReview", "lastreview"), ("ReviewDraft", "reviewdraft"),
             ("PhaseTransferDueDate", "phasetransferduedate"), ("PhaseTransferFinalDate", "phasetransferfinaldate"),
             Element("placementdetail", "PlacementDetail", "placementdetailtableid", [
-                *_SETTING, ("EntryDate", "entrydate"), ("LeavingDate", "leavingdate"), *_UNITS, ("Res", "res"), ("WBP", "wbp"),
+                *_SETTING, ("EntryDate", "entrydate"), ("LeavingDate", "leavingdate"), *_UNITS, ("Res", "res"),
+                ("WBP", "wbp"),
             ]),
             Element("senneed", "SENneed", "senneedtableid", [("SENtype", "sentype"), ("SENtypeRank", "sentyperank")]),
         ]),
@@ -545,9 +572,12 @@ _CIN = Element("child", "Child", "person", [
             ("AssessmentActualStartDate", "assessment_start"), ("AssessmentAuthorisationDate", "assessment_end"),
             "<FactorsIdentifiedAtAssessment>", ("AssessmentFactors", "factor"), "</FactorsIdentifiedAtAssessment>",
         ]),
-        Element("cinplan", "CINPlanDates", "episode", [("CINPlanStartDate", "cin_plan_start"), ("CINPlanEndDate", "closed")]),
+        Element("cinplan", "CINPlanDates", "episode", [
+            ("CINPlanStartDate", "cin_plan_start"), ("CINPlanEndDate", "closed"),
+        ]),
         Element("section47", "Section47", "episode", [
-            ("S47ActualStartDate", "referred"), ("DateOfInitialCPC", "conference"), "<ICPCnotRequired>false</ICPCnotRequired>",
+            ("S47ActualStartDate", "referred"), ("DateOfInitialCPC", "conference"),
+            "<ICPCnotRequired>0</ICPCnotRequired>",
         ]),
         ("ReferralNFA", "no_action"),
         Element("childprotectionplan", "ChildProtectionPlans", "episode", [

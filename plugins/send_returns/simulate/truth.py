@@ -1,4 +1,4 @@
-"""What a perfect pipeline would publish, worked out from the county itself by docs/definitions.md, not from its files."""
+"""What a perfect pipeline would publish, by docs/definitions.md, worked out from the county itself, not its files."""
 
 from datetime import date, timedelta
 
@@ -11,15 +11,16 @@ from send_returns.simulate.plans import named_plans
 
 _PHASES = {
     "Nursery": "a) Nursery", "Primary": "b) Primary", "Middle deemed primary": "c) Middle (deemed primary)",
-    "Middle deemed secondary": "d) Middle (deemed secondary)", "Secondary": "e) Secondary", "All-through": "f) All-through",
+    "Middle deemed secondary": "d) Middle (deemed secondary)", "Secondary": "e) Secondary",
+    "All-through": "f) All-through",
 }  # fmt: skip
 _SPECIAL, _ALTERNATIVE, _COLLEGE = "g) Special", "h) Pupil referral unit/Alternative provision", "i) FE college"
 _NEEDS = ("SPLD", "MLD", "SLD", "PMLD", "SEMH", "SLCN", "HI", "VI", "MSI", "PD", "ASD", "OTH")
 _NEED = {code: f"{chr(ord('a') + i)}) {code}" for i, code in enumerate(_NEEDS)} | {"DS": "l) OTH", "NSA": "l) OTH"}
 _ETHNICITIES = (
-    "WBRI WIRI WIRT WOTH WROM MWBC MWBA MWAS MOTH AIND APKN ABAN AOTH BCRB BAFR BOTH CHNE OOTH REFU NOBT UNKNOWN".split()
+    "WBRI WIRI WIRT WOTH WROM MWBC MWBA MWAS MOTH AIND APKN ABAN AOTH BCRB BAFR BOTH CHNE OOTH REFU NOBT UNKNOWN"
 )
-_ETHNICITY = {code: f"{chr(ord('a') + i)}) {code}" for i, code in enumerate(_ETHNICITIES)}
+_ETHNICITY = {code: f"{chr(ord('a') + i)}) {code}" for i, code in enumerate(_ETHNICITIES.split())}
 _DISABLING = ("ASD", "HI", "VI", "MSI", "PD", "SLD", "PMLD", "DS")
 _RANK = {"C": 1, "M": 2, "F": 3, "O": 4, "S": 5}
 
@@ -30,7 +31,9 @@ def _yes_no(condition: pl.Expr, name: str) -> pl.Expr:
 
 def _phase() -> pl.Expr:
     kind, phase = pl.col("type"), pl.col("phase")
-    college = kind.is_in(["Further education", "Sixth form centres", "Special post 16 institution"]) | (phase == "16 plus")
+    college = kind.is_in(["Further education", "Sixth form centres", "Special post 16 institution"]) | (
+        phase == "16 plus"
+    )
     return (
         pl.when(college).then(pl.lit(_COLLEGE))
         .when(kind.str.to_lowercase().str.contains("special")).then(pl.lit(_SPECIAL))
@@ -58,7 +61,9 @@ def lists(
                            "possible", "authorised", "unauthorised")
         for n, roll in enumerate(rolls)
     )  # fmt: skip
-    ranked = rows.filter(pl.col("status") != "G").with_columns(rank=pl.col("status").replace_strict(_RANK, return_dtype=pl.Int8))
+    ranked = rows.filter(pl.col("status") != "G").with_columns(
+        rank=pl.col("status").replace_strict(_RANK, return_dtype=pl.Int8)
+    )
     ranked = ranked.sort(["person", "rank", "entered", "urn"], descending=[False, False, True, False])
     main = ranked.unique(["census", "person"], keep="first", maintain_order=True)
     now = len(rolls) - 1
@@ -80,7 +85,10 @@ def lists(
 
     numbered = cases.with_row_index("case")
     active = numbered.join(list_1, on=["person", "case"], how="semi").select(
-        "person", "need", placed_urn=pl.when("placed").then("urn"), placed_home=(pl.col("setting") == "EHE") & pl.col("placed")
+        "person",
+        "need",
+        placed_urn=pl.when("placed").then("urn"),
+        placed_home=(pl.col("setting") == "EHE") & pl.col("placed"),
     )
     dates = (
         cases.group_by("person")
@@ -99,10 +107,13 @@ def lists(
         .join(active, on="person", how="left").join(school, on="person", how="left")
         .join(subsidiary, on="person", how="left").join(home, on="person", how="left")
         .with_columns(main_establishment_urn=pl.coalesce("placed_urn", "census_urn"), chosen_ethnicity="sen2_ethnicity")
-        .with_columns(_yes_no(pl.col("at_home").fill_null(value=False) | pl.col("placed_home"), "elective_home_education"))
+        .with_columns(
+            _yes_no(pl.col("at_home").fill_null(value=False) | pl.col("placed_home"), "elective_home_education")
+        )
     )  # fmt: skip
     two = (
-        list_2.join(identity, on="person").join(shared, on="person", how="left").join(_census_need(rolls), on="person", how="left")
+        list_2.join(identity, on="person").join(shared, on="person", how="left")
+        .join(_census_need(rolls), on="person", how="left")
         .join(school, on="person", how="left").join(subsidiary, on="person", how="left")
         .with_columns(main_establishment_urn="census_urn", chosen_ethnicity="ethnicity")
     )  # fmt: skip
@@ -134,8 +145,15 @@ def _columns(frame: pl.DataFrame, phase: pl.DataFrame, plan: list[str], home: li
 
 def _census_need(rolls: list[Roll]) -> pl.DataFrame:
     """Rank 1 need in the latest census that has one for the child."""
-    needs = pl.concat(roll.needs.select(pl.lit(n).alias("census"), "person", "need", "rank") for n, roll in enumerate(rolls))
-    return needs.filter(pl.col("rank") == 1).sort("person", "census").unique("person", keep="last").select("person", "need")
+    needs = pl.concat(
+        roll.needs.select(pl.lit(n).alias("census"), "person", "need", "rank") for n, roll in enumerate(rolls)
+    )
+    return (
+        needs.filter(pl.col("rank") == 1)
+        .sort("person", "census")
+        .unique("person", keep="last")
+        .select("person", "need")
+    )
 
 
 def _shared(
@@ -173,12 +191,15 @@ def _shared(
         .unique("person", keep="last", maintain_order=True).join(recent, on="person", how="anti")
     )  # fmt: skip
     absence = pl.concat([recent, latest.select(recent.columns)]).select(
-        # whole numbers throughout: tenths of a percent, half up
-        "person", absence_pct=((2000 * pl.col("missed") + pl.col("possible")) // (2 * pl.col("possible"))) / 10
+        # tenths of a percent, half up, in whole numbers
+        "person",
+        absence_pct=(((2000 * pl.col("missed") + pl.col("possible")) // (2 * pl.col("possible"))) / 10).round(1),
     )
     premium = main.sort("person", "census").unique("person", keep="last").select("person", "premium")
 
-    cin = care.referrals.filter(_open("referred", "closed", as_of) & ~pl.col("no_action")).select("person", level=pl.lit(3))
+    cin = care.referrals.filter(_open("referred", "closed", as_of) & ~pl.col("no_action")).select(
+        "person", level=pl.lit(3)
+    )
     plan = care.referrals.filter(_open("protected_from", "protected_to", as_of)).select("person", level=pl.lit(2))
     placed = care.looked_after.filter(_open("from", "to", as_of)).select("person", level=pl.lit(1))
     teams = {1: "looked after children", 2: "child protection", 3: "children in need"}
