@@ -146,8 +146,13 @@ class _Flattener:
         """Take the record that spans the document: what is beside the streamed records."""
         if self._spanning is not None and _local(root.tag) == ROOT:
             for element in [e for name in self.streamed for e in root.iter(f"{{*}}{name}")]:
-                if (parent := element.getparent()) is not None:
-                    parent.remove(element)
+                parent = element.getparent()
+                if parent is None:
+                    continue
+                parent.remove(element)
+                # A wrapper left empty would pass for an element with no value.
+                if not len(parent) and (wrapper := parent.getparent()) is not None and not (parent.text or "").strip():
+                    wrapper.remove(parent)
             self._record(root, self._spanning, "")
 
     def chunks(self) -> Iterator[Chunk]:

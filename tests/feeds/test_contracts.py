@@ -1,0 +1,86 @@
+"""Contracts: the standard's own schema accepts them, and they name the tables that the other rooms read."""
+
+import importlib.resources
+import json
+import re
+from datetime import date
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from send_returns import feeds
+from send_returns.feeds import headers
+from send_returns.feeds.checks import CHECKS
+
+PROJECT = Path(__file__).parents[2]
+FOLDER = PROJECT / "plugins/send_returns/feeds/contracts"
+FEEDS = ("cin_census", "ehe_register", "school_census", "sen2", "ssda903", "csds", "gias")
+
+
+def test_every_feed_of_the_first_release_has_a_contract() -> None:
+    assert tuple(feed.id for feed in feeds.feeds()) == FEEDS
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*/*.yaml")), ids=lambda path: path.stem)
+def test_contract_is_valid_by_the_open_data_contract_standard(path: Path) -> None:
+    schema = json.loads((importlib.resources.files("open_data_contract_standard") / "schema.json").read_text())
+    jsonschema.validate(yaml.safe_load(path.read_text()), schema)
+
+
+def test_tables_and_columns_are_those_of_the_architecture() -> None:
+    documented = {
+        (schema, name): columns.split(", ")
+        for schema, name, columns in re.findall(
+            r"^\| `(raw_\w+)\.(\w+)` \| (.+) \|$", (PROJECT / "docs/architecture.md").read_text(), re.MULTILINE
+        )
+    }
+    contracted = {
+        (table.raw_schema, table.raw_name): [column.name for column in table.columns]
+        for feed in feeds.feeds()
+        for table in feed.tables
+    }
+    assert contracted == documented
+
+
+@pytest.mark.parametrize("feed", feeds.feeds(), ids=lambda feed: feed.id)
+def test_contract_says_all_that_a_supplier_and_an_engineer_need(feed: feeds.Feed) -> None:
+    assert feed.supplier
+    assert feed.cadence
+    assert feed.lawful_basis
+    assert feed.retention_years > 0
+    assert 0 < feed.tolerance < 1
+    assert feed.max_age_days > 0
+    for table in feed.tables:
+        assert all(column.description for column in table.columns)
+        assert all(column.check is None or column.check in CHECKS for column in table.columns)
+        assert set(table.key) <= {column.name for column in table.columns}
+        # Two columns that one header could mean would be filled by chance.
+        squeezed = [headers.squeeze(text) for c in table.columns for text in {c.name, c.header, *c.synonyms}]
+        assert len({(key, table.by_header[key]) for key in squeezed}) == len(table.by_header)
+
+
+def test_unknown_feed_has_no_contract() -> None:
+    with pytest.raises(KeyError):
+        feeds.load("../codes")
+
+
+@pytest.mark.parametrize(
+    ("feed", "name", "key", "reference_on"),
+    [
+        ("school_census", "2026_autumn", "2026_autumn", date(2026, 10, 1)),
+        ("school_census", "2026_spring", "2026_spring", date(2026, 1, 15)),
+        ("school_census", "2026 Summer resubmission", "2026_summer", date(2026, 5, 21)),
+        ("ssda903", "SSDA903_2020_header.csv", "2020", date(2020, 3, 31)),
+        ("ehe_register", "ehe_register_2026-10-01.csv", "2026-10-01", date(2026, 10, 1)),
+        ("gias", "edubasealldata20261001.csv", "2026-10-01", date(2026, 10, 1)),
+        ("gias", "edubasealldata20261399.csv", "2026", date(2026, 12, 31)),
+    ],
+)
+def test_period_is_read_from_the_name(feed: str, name: str, key: str, reference_on: date) -> None:
+    assert feeds.load(feed).period.from_name(name) == feeds.Period(key, reference_on)
+
+
+def test_name_without_a_period_states_none() -> None:
+    assert feeds.load("school_census").period.from_name("census") is None
