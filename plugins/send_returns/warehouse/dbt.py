@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import psycopg
 from psycopg import sql
 
+from send_returns.failure import Failure
 from send_returns.returns import layouts
 from send_returns.settings import Settings
 from send_returns.warehouse.connections import address, connect
@@ -43,7 +44,7 @@ SCHEMAS: dict[Layer, tuple[str, ...]] = {
 LAYOUT = "area_send_annex_a"
 
 
-class BuildFailed(RuntimeError):
+class BuildFailed(Failure):
     """A layer was not built. `nodes` names the models and tests that failed; the message carries no value."""
 
     def __init__(self, message: str, nodes: Sequence[str] = ()) -> None:
