@@ -141,7 +141,7 @@ def _referrals(
     assessed = ~no_action & (rng.random(size) < 0.9)
     latest = np.where(np.isnat(closed), today, closed)
     begun = np.minimum(opened + rng.integers(1, 6, size) * _DAY, latest)
-    finished = begun + rng.integers(15, 63, size) * _DAY
+    finished = shifted(begun, rng.integers(15, 63, size))
     cin_plan = is_open & ~on_plan & ~looked_after & (rng.random(size) < 0.6)
     disabled = persons.setting[people] != ""
     primary = codes(rng, {"N1": 55, "N2": 4, "N3": 3, "N4": 10, "N5": 18, "N6": 3, "N8": 2, "N9": 2, "N0": 3}, size)
