@@ -120,17 +120,19 @@ def run(
     from send_returns import screen
     from send_returns.orchestration.run import run_dags
 
-    with _ready() as settings, screen.progress(console) as step:
-        summary = run_dags(
-            settings,
-            as_of=as_of or clock.today(),
-            inbox=inbox.resolve(),
-            output=output.resolve(),
-            mode=mode.value,
-            progress=step,
-        )
-        step(None)
+    with _ready() as settings:
+        with screen.progress(console) as step:
+            summary = run_dags(
+                settings,
+                as_of=as_of or clock.today(),
+                inbox=inbox.resolve(),
+                output=output.resolve(),
+                mode=mode.value,
+                progress=step,
+            )
         screen.show_run(console, settings, summary, output)
+    if summary.outcome != "published":
+        raise typer.Exit(1)
 
 
 @app.command()

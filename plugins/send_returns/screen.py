@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from rich import box
@@ -16,6 +16,9 @@ from rich.text import Text
 
 from send_returns import warehouse
 from send_returns.settings import Settings
+
+if TYPE_CHECKING:
+    from send_returns.orchestration.run import RunSummary
 
 Step = Callable[[str | None], None]
 MARKS = {
@@ -77,29 +80,35 @@ def show_arrivals(console: Console, connection: psycopg.Connection, partnership:
     console.print(table)
 
 
-def show_run(console: Console, settings: Settings, run_id: str, output: Path, wall_seconds: float) -> None:
-    """The one screen at the end of a run: feeds, children, checks, publication and time."""
-    with warehouse.connect(settings) as connection:
-        run = connection.execute(
-            "select partnership, as_of, status, code_version from audit.run where run_id = %s", [run_id]
-        ).fetchone()
-        if run is None:
-            return
-        partnership, as_of, status, code = run
-        heading = Text.assemble(
-            (f"{partnership.title()}, as of {as_of:%d %B %Y}", "bold"), f"   run {run_id}, code {code}"
-        )
-        console.print()
-        console.print(heading)
-        console.print()
-        side: list[RenderableType] = [
-            _feeds(connection, run_id),
-            Group(_children(connection, run_id), _checks(connection, run_id)),
-        ]
-        console.print(Columns(side, padding=(0, 4)))
-        console.print(_stages(connection, run_id, f"{partnership}/{as_of}", wall_seconds))
-        _blocking(console, connection, run_id)
-        _published(console, status, output, partnership, as_of)
+def show_run(console: Console, settings: Settings, summary: "RunSummary", output: Path) -> None:
+    """The one screen at the end of a run: feeds, children, checks, time and publication, or what stopped it."""
+    console.print()
+    if summary.run_id and summary.outcome != "waiting":
+        with warehouse.connect(settings) as connection:
+            _run(console, connection, summary, summary.run_id)
+    if summary.outcome == "published":
+        _packs(console, output, settings.partnership, summary.as_of)
+    else:
+        console.print(f"[red]Nothing was published.[/] {summary.message}", soft_wrap=True)
+        console.print("What readers see is what they saw before.")
+
+
+def _run(console: Console, connection: psycopg.Connection, summary: "RunSummary", run_id: str) -> None:
+    run = connection.execute("select partnership, code_version from audit.run where run_id = %s", [run_id]).fetchone()
+    if run is None:
+        return
+    partnership, code = run
+    title = f"{partnership.title()}, as of {summary.as_of:%d %B %Y}"
+    console.print(Text.assemble((title, "bold"), f"   run {run_id}, code {code}"))
+    console.print()
+    side: list[RenderableType] = [
+        _feeds(connection, run_id),
+        Group(_children(connection, run_id), _checks(connection, run_id)),
+    ]
+    console.print(Columns(side, padding=(0, 4)))
+    console.print(_stages(connection, run_id, f"{partnership}/{summary.as_of}", summary.wall_seconds))
+    _blocking(console, connection, run_id)
+    console.print()
 
 
 def _feeds(connection: psycopg.Connection, run_id: str) -> Table:
@@ -177,14 +186,10 @@ def _blocking(console: Console, connection: psycopg.Connection, run_id: str) -> 
         console.print(f"[red]Stopped by {rule}[/]: {count}. {message}", soft_wrap=True)
 
 
-def _published(console: Console, status: str, output: Path, partnership: str, as_of: date) -> None:
-    console.print()
+def _packs(console: Console, output: Path, partnership: str, as_of: date) -> None:
     packs = sorted(path.parent for path in output.glob(f"*/{partnership}/{as_of}/manifest.json"))
-    if status != "published" or not packs:
-        console.print("[red]Nothing was published.[/] What readers see is what they saw before.")
-        return
     for pack in packs:
         console.print(f"[green]Published[/] {pack}", soft_wrap=True)
         for file in sorted(pack.iterdir()):
             console.print(f"  {file.name:<28} {file.stat().st_size:>12,} bytes")
-    console.print(f"Check it: send-returns verify {packs[0]}", soft_wrap=True)
+        console.print(f"  Check it: send-returns verify {pack}", soft_wrap=True)
