@@ -30,7 +30,7 @@ from send_returns.simulate.names import forenames, surnames
 Calibration = dict[str, Any]
 ON_ROLL_SETTINGS = ("mainstream", "special", "alternative", "unrecorded")
 # Share of each age (31 August) in state schools: half of the nursery year, all of 4 to 15, part of the sixth form.
-_ON_ROLL = {3: 0.45, **dict.fromkeys(range(4, 16), 1.0), 16: 0.5, 17: 0.42, 18: 0.008}
+_ON_ROLL = {3: 0.45, **dict.fromkeys(range(4, 16), 1.0), 16: 0.5, 17: 0.42, 18: 0.012}
 _LEFT_LAST_YEAR = {16: 0.45, 17: 0.05, 18: 0.40}
 
 
@@ -211,11 +211,12 @@ def _special_needs(
     age, boy = persons.age[pupils], persons.boy[pupils]
     boy_weight = facts["plans_by_sex"]["M"] / facts["plans_by_sex"]["F"]
     free = np.where(boy, boy_weight, 1.0)
-    for wanted_age in range(3, 19):
-        cells = [(s, n) for a, s, n in held if min(a, 18) == wanted_age and s in ON_ROLL_SETTINGS]
-        chosen = weighted_sample(rng, np.where(age == wanted_age, free, 0.0), sum(n for _, n in cells))
-        settings = np.repeat([s for s, _ in cells], [n for _, n in cells])[: len(chosen)]
-        persons.setting[pupils.start + chosen] = rng.permutation(settings).astype(object)
+    waiting: list[str] = []
+    for wanted_age in range(18, 2, -1):  # a placement for which there is no pupil of that age goes to a younger one
+        waiting += [s for a, s, n in held if min(a, 18) == wanted_age and s in ON_ROLL_SETTINGS for _ in range(n)]
+        chosen = weighted_sample(rng, np.where(age == wanted_age, free, 0.0), len(waiting))
+        persons.setting[pupils.start + rng.permutation(chosen)] = np.array(waiting[: len(chosen)], dtype=object)
+        waiting = waiting[len(chosen) :]
         free[chosen] = 0.0
     plans = persons.setting != ""
     in_process = round(facts["requests_in_year"] * 0.36 * children / facts["children"])

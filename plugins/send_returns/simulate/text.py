@@ -269,6 +269,7 @@ def cin_census(care: Care, identity: pl.DataFrame, as_of: date) -> list[Table]:
     """The CIN census: child, disability, details and what hangs on an episode, for one XML file."""
     path = f"council/cin_census/CIN_{LA}_{as_of}.xml"
     referrals = care.referrals.with_row_index("episode")
+    assessed = referrals.filter(pl.col("assessment_start").is_not_null())
     known = care.children.join(referrals.select(PERSON).unique(), on=PERSON, how="semi").sort(PERSON)
     child = known.join(identity, on=PERSON, how="left", maintain_order="left").select(
         PERSON,
@@ -297,7 +298,8 @@ def cin_census(care: Care, identity: pl.DataFrame, as_of: date) -> list[Table]:
         "child": child,
         "disability": disability,
         "cindetails": referrals,
-        "assessment": referrals.filter(pl.col("assessment_start").is_not_null()),
+        "assessment": assessed,
+        "assessmentfactor": assessed.select("episode", "factor"),
         "cinplan": referrals.filter(pl.col("cin_plan_start").is_not_null()),
         "section47": referrals.filter(pl.col("conference").is_not_null()),
         "childprotectionplan": referrals.filter(pl.col("protected_from").is_not_null()),
@@ -570,7 +572,8 @@ _CIN = Element("child", "Child", "person", [
         ("CINclosureDate", "closed"), ("ReasonForClosure", "closure_reason"), ("DateOfInitialCPC", "conference"),
         Element("assessment", "Assessments", "episode", [
             ("AssessmentActualStartDate", "assessment_start"), ("AssessmentAuthorisationDate", "assessment_end"),
-            "<FactorsIdentifiedAtAssessment>", ("AssessmentFactors", "factor"), "</FactorsIdentifiedAtAssessment>",
+            Element("assessmentfactor", "AssessmentFactors", "episode", [("", "factor")],
+                    wrap="FactorsIdentifiedAtAssessment"),
         ]),
         Element("cinplan", "CINPlanDates", "episode", [
             ("CINPlanStartDate", "cin_plan_start"), ("CINPlanEndDate", "closed"),
