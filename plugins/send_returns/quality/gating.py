@@ -89,9 +89,8 @@ class _Question:
             f"select 'run', {literal(self.run_id)}, rule.code, rule.severity, rule.table_name, rule.fields,"
             f" verdict.row_number, verdict.record_key, rule.message"
             f" from (select * from {AUDIT_SCHEMA}.verdict where true = any(flags)) as verdict"
-            f" cross join lateral unnest(verdict.flags) with ordinality as flag (fails, place)"
             f" inner join (values {described}) as rule (scan, place, code, severity, table_name, fields, message)"
-            f" on rule.scan = verdict.scan and rule.place = flag.place where flag.fails"
+            f" on rule.scan = verdict.scan where verdict.flags[rule.place]"
         )
 
 
