@@ -26,9 +26,10 @@ def upns(la: int, establishment: Ints, year: Ints, serial: Ints, *, temporary: b
     body = np.concatenate(
         [_digits(np.full(len(serial), la), 3), _digits(establishment, 4), _digits(year % 100, 2)], axis=1
     )
-    tail = _digits(serial, 3)
     if temporary:
-        tail[:, 2] = serial // 100 % 23
+        tail = np.concatenate([_digits(serial % 100, 2), (serial // 100 % 23)[:, None]], axis=1)
+    else:
+        tail = _digits(serial, 3)
     values = np.concatenate([body, tail], axis=1)
     letters = _UPN_LETTERS[(values * np.arange(2, 14)).sum(axis=1) % 23]
     characters = (values + _ZERO).astype(np.uint8)
