@@ -28,7 +28,7 @@ SCHEMA = {
                 "required": ["file", "feed", "rows_in", "rows_accepted", "rows_quarantined"],
                 "additionalProperties": False,
                 "properties": {name: {"type": "integer"} for name in ("rows_in", "rows_accepted", "rows_quarantined")}
-                | {"file": {"type": "string"}, "feed": {"const": "area_send_annex_a"}},
+                | {"file": {"type": "string"}, "feed": {"type": "string"}},
             }
         },
         "findings": {
@@ -37,7 +37,7 @@ SCHEMA = {
                 "additionalProperties": False,
                 "properties": {
                     "rule": {"type": "string"},
-                    "severity": {"enum": ["error", "query", "critical"]},
+                    "severity": {"enum": ["error", "query", "critical", "warning", "info"]},
                     "table": {"type": "string"},
                     "fields": {"items": {"type": "string"}},
                     "row": {"type": ["integer", "null"]},
@@ -67,7 +67,7 @@ def test_a_faultless_workbook(table: Table, workbook: Write, capsys: pytest.Capt
         {"file": "return.xlsx", "feed": "area_send_annex_a", "rows_in": 7, "rows_accepted": 7, "rows_quarantined": 0}
     ]
     assert main_check([path], None, AS_OF, "text") == 0
-    assert "As of 2026-10-31: 0 critical, 0 errors, 0 queries." in capsys.readouterr().out
+    assert "As of 2026-10-31: 0 errors, 0 to look at." in capsys.readouterr().out
 
 
 def test_a_finding_names_file_row_and_column_and_never_a_value(
@@ -196,7 +196,8 @@ def test_a_workbook_without_the_lists_is_not_read(workbook: Write, capsys: pytes
     assert "no sheet named List_1 nor List_2" in _refused(workbook({"Sheet1": [["Unique ID"]]}), capsys)
 
 
-def test_another_feed_is_not_checked_as_a_return(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_feed_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.xml").write_bytes(b"<x/>")
     assert main_check([tmp_path / "x.xml"], "no_such_feed", AS_OF, "json") == 2
     assert "no_such_feed" in capsys.readouterr().err
 
@@ -267,3 +268,38 @@ def test_check_needs_neither_airflow_nor_dbt_nor_great_expectations(table: Table
 def test_two_reports_of_one_workbook_are_the_same(table: Table, workbook: Write) -> None:
     path = workbook({"List_1": table(1, [{"gender": None}] * 9), "List_2": table(2, [{"upn": "A1"}] * 9)})
     assert check([path], None, AS_OF) == check([path], None, AS_OF)
+
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+
+
+@pytest.mark.parametrize(
+    ("files", "feed", "rows"),
+    [
+        (["cin/CIN_Census_2021.xml"], "cin_census", 12),
+        (["school_census/2024_autumn_pupilonroll.csv"], "school_census", None),
+        (["ssda903/SSDA903_2020_header.csv", "ssda903/SSDA903_2020_episodes.csv"], "ssda903", None),
+    ],
+)
+def test_a_delivery_is_known_by_its_contract(
+    capsys: pytest.CaptureFixture[str], files: list[str], feed: str, rows: int | None
+) -> None:
+    _, report = _json([SAMPLES / file for file in files], capsys)
+    (summary,) = report["files"]
+    assert summary["feed"] == feed
+    assert summary["rows_in"] == summary["rows_accepted"] + summary["rows_quarantined"] > 0
+    assert rows in (None, summary["rows_in"])
+
+
+def test_a_delivery_that_would_be_refused_says_so_beside_its_findings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "SSDA903_2020_header.csv"
+    path.write_text("CHILD,SEX,DOB,ETHNIC,UPN,MOTHER,MC_DOB\n" + f",{CANARY},{CANARY},x,{CANARY},0,\n" * 20)
+    code, report = _json([path], capsys)
+    assert code == 1
+    rules = [finding["rule"] for finding in report["findings"]]
+    assert rules.count("F04") >= 20
+    assert rules[-1] == "delivery.refused"
+    assert report["files"][0]["rows_quarantined"] == 20
+    assert CANARY not in json.dumps(report)

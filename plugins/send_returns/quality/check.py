@@ -1,142 +1,43 @@
-"""`check`: what a data officer runs on a return before sending it: the gate's own rules, in memory, no trace left."""
+"""`check`: what a data officer runs before sending: the gate's own rules, in memory, with no trace left."""
 
-import json
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import duckdb
 import polars as pl
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from send_returns.quality import rules
+from send_returns.quality.deliveries import check_delivery
 from send_returns.quality.lists import UNREADABLE, SheetList
+from send_returns.quality.report import CheckReport, FileSummary, Findings
 from send_returns.quality.rules import Rule, Severity
-from send_returns.quality.workbook import RETURN, UnreadableFile, read_return
+from send_returns.quality.workbook import RETURN, TEXT_SUFFIXES, NotAReturn, UnreadableFile, read_return
 from send_returns.returns import layouts
 from send_returns.returns.layouts import Layout, ListLayout
 
 Format = Literal["text", "json"]
-ROWS_SHOWN = 10
-
-
-@dataclass(frozen=True, slots=True)
-class FileSummary:
-    """What became of the rows of one file."""
-
-    file: str
-    feed: str
-    rows_in: int
-    rows_accepted: int
-    rows_quarantined: int
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """The rows of one table that fail one rule, as the spreadsheet numbers them; None stands for the whole table.
-
-    `fields` are the headings of the columns.
-    """
-
-    file: str
-    rule: str
-    severity: Severity
-    table: str
-    fields: tuple[str, ...]
-    message: str
-    rows: tuple[int | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CheckReport:
-    """Everything found in the files, never a value."""
-
-    as_of: date
-    files: tuple[FileSummary, ...]
-    findings: tuple[Findings, ...]
-
-    @property
-    def exit_code(self) -> int:
-        """1 if anything found is an error, else 0."""
-        return int(any(found.severity != "query" for found in self.findings))
-
-    def write_json(self, stream: IO[str]) -> None:
-        """The report as one JSON object, a finding to a line."""
-        files = [
-            {
-                "file": file.file,
-                "feed": file.feed,
-                "rows_in": file.rows_in,
-                "rows_accepted": file.rows_accepted,
-                "rows_quarantined": file.rows_quarantined,
-            }
-            for file in self.files
-        ]
-        stream.write(f'{{"as_of": "{self.as_of.isoformat()}", "files": {json.dumps(files)}, "findings": [')
-        separator = "\n"
-        for found in self.findings:
-            known = {
-                "rule": found.rule,
-                "severity": found.severity,
-                "table": found.table,
-                "fields": list(found.fields),
-            }
-            head = json.dumps(known)[:-1]
-            before, after = (json.dumps(part)[1:-1] for part in (f"{found.file}, {found.table}", _words(found)))
-            for row in found.rows:
-                place = "" if row is None else f", row {row}"
-                number = "null" if row is None else row
-                stream.write(f'{separator}{head}, "row": {number}, "message": "{before}{place}{after}"}}')
-                separator = ",\n"
-        stream.write("\n]}\n" if separator == ",\n" else "]}\n")
-
-    def write_text(self, stream: IO[str]) -> None:
-        """The report for a person: findings by rule, then the counts."""
-        console = Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
-        table = Table("Rule", "Severity", "Where", "What is wrong and what to do", "Rows", box=None, pad_edge=False)
-        styles = {"error": "red", "critical": "bold red", "query": "yellow"}
-        for found in self.findings:
-            where = "\n".join((f"{found.file}, {found.table}", *found.fields))
-            shown = Text(found.severity, style=styles[found.severity])
-            table.add_row(Text(found.rule), shown, Text(where), Text(found.message), Text(_rows(found.rows)))
-        if self.findings:
-            console.print(table)
-            console.print()
-        for file in self.files:
-            counts = f"{file.rows_in} rows in, {file.rows_accepted} accepted, {file.rows_quarantined} quarantined"
-            console.print(Text(f"{file.file} ({file.feed}): {counts}"))
-        count: Counter[str] = Counter()
-        for found in self.findings:
-            count[found.severity] += len(found.rows)
-        totals = f"{count['critical']} critical, {count['error']} errors, {count['query']} queries"
-        console.print(Text(f"As of {self.as_of.isoformat()}: {totals}."))
-
-
-def _words(found: Findings) -> str:
-    columns = f", {'; '.join(found.fields)}" if found.fields else ""
-    return f"{columns}: {found.message}"
-
-
-def _rows(rows: Sequence[int | None]) -> str:
-    numbers = [str(row) for row in rows if row is not None]
-    if len(numbers) <= ROWS_SHOWN:
-        return ", ".join(numbers)
-    return ", ".join(numbers[:ROWS_SHOWN]) + f" and {len(numbers) - ROWS_SHOWN} more"
 
 
 def check(paths: Sequence[Path], feed: str | None, as_of: date) -> CheckReport:
-    """Check return workbooks, or the CSV files of their lists, against the rules as of a date.
+    """Check return workbooks, the CSV files of a return's lists, or the files of one delivery of a feed.
 
-    CSV files given together are the lists of one return. Raises UnreadableFile, whose message is one line.
+    Without `feed` a return is known by its headings, and a delivery by the contract that its files follow. A return is
+    checked against the rules as of a date, a delivery against its contract. Raises UnreadableFile, of one line.
     """
-    if feed not in (None, RETURN):
-        raise UnreadableFile(paths[0], f"feed {feed} cannot be checked; only {RETURN} can.")
+    if feed in (None, RETURN):
+        try:
+            return _check_returns(paths, as_of)
+        except NotAReturn:
+            if feed == RETURN:
+                raise
+    files, findings = check_delivery(paths, feed)
+    return CheckReport(as_of, files, findings)
+
+
+def _check_returns(paths: Sequence[Path], as_of: date) -> CheckReport:
     layout = layouts.load(RETURN, as_of)
     files: list[FileSummary] = []
     findings: list[Findings] = []
@@ -147,7 +48,7 @@ def check(paths: Sequence[Path], feed: str | None, as_of: date) -> CheckReport:
         files.append(FileSummary(path.name, RETURN, rows, rows, 0))
         findings += [Findings(path.name, "layout.sheets", "error", RETURN, (), note, (None,)) for note in notes]
         placed = {name: (path.name, read) for name, read in lists.items()}
-        if path.suffix.lower() in (".csv", ".txt") and not placed.keys() & loose.keys():
+        if path.suffix.lower() in TEXT_SUFFIXES and not placed.keys() & loose.keys():
             loose |= placed
             continue
         findings += _check_return(layout, placed, path.name, as_of)

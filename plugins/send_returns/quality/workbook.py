@@ -20,7 +20,7 @@ from pathlib import Path
 
 import polars as pl
 
-from send_returns.quality.lists import SheetList, find_header, read_list
+from send_returns.quality.lists import HEADER_WITHIN, SheetList, find_header, read_list
 from send_returns.returns import layouts
 from send_returns.returns.layouts import Layout, ListLayout
 
@@ -32,6 +32,9 @@ RATIO_FROM_BYTES = 50_000_000
 MAX_MEMBERS = 2_000
 MEMORY_BYTES = 4_000_000_000
 CPU_SECONDS = 300
+# A few headings, such as UPN, are those of feeds as well.
+HEADINGS_TO_TELL = 5
+TEXT_SUFFIXES = (".csv", ".txt")
 _BINARY_MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 _SEVERAL = "several sheets"
 
@@ -43,6 +46,10 @@ class UnreadableFile(ValueError):
         super().__init__(f"{path.name}: {reason}")
 
 
+class NotAReturn(UnreadableFile):
+    """The file is readable enough, but nothing in it says that it is an Annex A return."""
+
+
 def read_return(path: Path, as_of: date) -> tuple[dict[str, SheetList], list[str]]:
     """The lists that a workbook or a CSV file holds, by the layout's list name, and notes on what was passed over.
 
@@ -52,7 +59,7 @@ def read_return(path: Path, as_of: date) -> tuple[dict[str, SheetList], list[str
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise UnreadableFile(path, "is not a file.")
+            raise NotAReturn(path, "is not a file.")
         if status.st_size == 0:
             raise UnreadableFile(path, "is empty.")
         if status.st_size > MAX_FILE_BYTES:
@@ -63,9 +70,9 @@ def read_return(path: Path, as_of: date) -> tuple[dict[str, SheetList], list[str
         raise UnreadableFile(path, f"cannot be opened ({error.strerror}).") from error
     if is_workbook:
         return _read_workbook(path, layout, as_of)
-    if path.suffix.lower() in (".csv", ".txt"):
+    if path.suffix.lower() in TEXT_SUFFIXES:
         return _read_csv(path, layout), []
-    raise UnreadableFile(path, "is not a workbook; save it as .xlsx, or each list as .csv.")
+    raise NotAReturn(path, "is not a workbook; save it as .xlsx, or each list as .csv.")
 
 
 def _read_workbook(path: Path, layout: Layout, as_of: date) -> tuple[dict[str, SheetList], list[str]]:
@@ -155,16 +162,16 @@ def _read_csv(path: Path, layout: Layout) -> dict[str, SheetList]:
     named = [a_list for a_list in layout.lists if _names(path.stem, a_list, anywhere=True)]
     a_list = named[0] if len(named) == 1 else _by_header(rows, layout)
     if a_list is None or find_header(rows, a_list) is None:
-        raise UnreadableFile(path, "has no header row of an Annex A list.")
+        raise NotAReturn(path, "has no header row of an Annex A list.")
     return {a_list.name: read_list(rows, a_list)}
 
 
 def _by_header(rows: Sequence[Sequence[str]], layout: Layout) -> ListLayout | None:
-    """The list whose header this is: the one with fewest columns missing, and then the shorter."""
-    read = [(read_list(rows[:31], a_list), a_list) for a_list in layout.lists]
+    """The list whose header this is: the one with most of its columns there, and of equals the shorter."""
+    read = [(read_list(rows[: HEADER_WITHIN + 1], a_list), a_list) for a_list in layout.lists]
     known = [(len(a_list.columns) - len(found.missing), -len(a_list.columns), a_list) for found, a_list in read]
     most, _, best = max(known, key=lambda item: item[:2])
-    return best if most else None
+    return best if most >= HEADINGS_TO_TELL else None
 
 
 def _names(name: str, a_list: ListLayout, *, anywhere: bool = False) -> bool:

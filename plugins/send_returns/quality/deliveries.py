@@ -1,0 +1,71 @@
+"""`check` on a delivery of a feed: its contract, by the same readers and checks that landing uses, with no database."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from send_returns.quality.report import FileSummary, Findings
+from send_returns.quality.workbook import UnreadableFile
+
+if TYPE_CHECKING:
+    from send_returns.feeds import Feed, Source
+
+
+def check_delivery(paths: Sequence[Path], feed: str | None) -> tuple[tuple[FileSummary, ...], tuple[Findings, ...]]:
+    """Check files as one delivery: a file, a folder, or the files of a CSV set. Without `feed` the contracts are tried.
+
+    A delivery that landing would refuse for what its rows hold gets a finding that says so. Raises UnreadableFile where
+    it is no delivery at all.
+    """
+    # Contracts are read with a library of their own, which takes longer to import than a return takes to check.
+    from send_returns import feeds
+
+    folder = paths[0] if paths[0].is_dir() else paths[0].parent
+    files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    files = [file for file in files if file.is_file() and not file.name.startswith(".")]
+    name = paths[0].name if len(paths) == 1 else folder.name
+    try:
+        sources = [feeds.examine(file) for file in files]
+    except OSError as error:
+        raise UnreadableFile(paths[0], f"cannot be opened ({error.strerror}).") from error
+    known = {contract.id: contract for contract in feeds.feeds()}
+    if feed is not None and feed not in known:
+        raise UnreadableFile(paths[0], f"there is no feed {feed}; choose from {', '.join(known)}.")
+    contract = known[feed] if feed else _recognise(list(known.values()), name, sources)
+    if contract is None:
+        raise UnreadableFile(paths[0], "is neither an Annex A return nor a delivery of any feed; name it with --feed.")
+    delivery = feeds.Delivery(contract, name, sources)
+    found: dict[tuple[str, str, str, tuple[str, ...], str], list[int | None]] = {}
+    refusal: list[Findings] = []
+    try:
+        for checked in delivery.batches():
+            for rule, severity, table, fields, row, message in checked.findings.iter_rows():
+                found.setdefault((rule, severity, table, tuple(fields), message), []).append(row)
+    except feeds.Refused as refused:
+        if not any(counts.rows_in for counts in delivery.counts.values()):
+            raise UnreadableFile(paths[0], str(refused)) from refused
+        refusal = [Findings(name, "delivery.refused", "error", contract.id, (), str(refused), (None,))]
+    findings = [
+        Findings(name, rule, severity, table, fields, message, tuple(rows))
+        for (rule, severity, table, fields, message), rows in found.items()
+    ]
+    loaded = sum(counts.loaded for counts in delivery.counts.values())
+    quarantined = sum(counts.quarantined for counts in delivery.counts.values())
+    summary = FileSummary(name, contract.id, loaded + quarantined, loaded, quarantined)
+    return (summary,), (*findings, *refusal)
+
+
+def _recognise(contracts: "Sequence[Feed]", name: str, sources: "Sequence[Source]") -> "Feed | None":
+    """The first contract by which the files have rows."""
+    from send_returns import feeds
+
+    for contract in contracts:
+        # A header that returns share, such as Message with Year and LEA, is not yet a row of this one.
+        shared = contract.partner[0] if contract.partner and len(contract.tables) > 1 else None
+        try:
+            for checked in feeds.Delivery(contract, name, sources).batches():
+                if checked.table.name != shared and checked.loaded.height + checked.quarantined.height:
+                    return contract
+        except feeds.Refused:
+            continue
+    return None
