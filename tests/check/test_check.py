@@ -51,8 +51,8 @@ Table = Callable[..., list[list[Any]]]
 Write = Callable[..., Path]
 
 
-def _json(paths: list[Path], capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
-    code = main_check(paths, None, AS_OF, "json")
+def _json(paths: list[Path], capsys: pytest.CaptureFixture[str], feed: str | None = None) -> tuple[int, dict[str, Any]]:
+    code = main_check(paths, feed, AS_OF, "json")
     report = json.loads(capsys.readouterr().out)
     validate(report, SCHEMA)
     return code, report
@@ -296,7 +296,7 @@ def test_a_delivery_that_would_be_refused_says_so_beside_its_findings(
 ) -> None:
     path = tmp_path / "SSDA903_2020_header.csv"
     path.write_text("CHILD,SEX,DOB,ETHNIC,UPN,MOTHER,MC_DOB\n" + f",{CANARY},{CANARY},x,{CANARY},0,\n" * 20)
-    code, report = _json([path], capsys)
+    code, report = _json([path], capsys, "ssda903")
     assert code == 1
     rules = [finding["rule"] for finding in report["findings"]]
     assert rules.count("F04") >= 20

@@ -56,7 +56,7 @@ def check_delivery(paths: Sequence[Path], feed: str | None) -> tuple[tuple[FileS
 
 
 def _recognise(contracts: "Sequence[Feed]", name: str, sources: "Sequence[Source]") -> "Feed | None":
-    """The first contract by which the files have rows."""
+    """The first contract by which rows of the files can be taken."""
     from send_returns import feeds
 
     for contract in contracts:
@@ -64,7 +64,7 @@ def _recognise(contracts: "Sequence[Feed]", name: str, sources: "Sequence[Source
         shared = contract.partner[0] if contract.partner and len(contract.tables) > 1 else None
         try:
             for checked in feeds.Delivery(contract, name, sources).batches():
-                if checked.table.name != shared and checked.loaded.height + checked.quarantined.height:
+                if checked.table.name != shared and checked.loaded.height:
                     return contract
         except feeds.Refused:
             continue
