@@ -1,5 +1,6 @@
 """The embedded server: real, loopback only, and never trusting."""
 
+import shutil
 import stat
 
 import psycopg
@@ -72,3 +73,15 @@ def test_the_block_stops_only_what_it_started(tmp_path_factory: pytest.TempPathF
 def test_an_address_hides_its_password(server: Settings) -> None:
     at = warehouse.address(server)
     assert at.password not in repr(at)
+
+
+def test_a_database_without_its_passwords_says_so(tmp_path_factory: pytest.TempPathFactory) -> None:
+    settings = Settings(home=tmp_path_factory.mktemp("lost"))
+    warehouse.ensure_server(settings)
+    warehouse.stop_server(settings)
+    shutil.rmtree(settings.home / "secrets")
+    try:
+        with pytest.raises(warehouse.embedded.ServerError, match="server remove"):
+            warehouse.ensure_server(settings)
+    finally:
+        warehouse.stop_server(settings, remove=True)

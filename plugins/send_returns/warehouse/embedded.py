@@ -314,6 +314,11 @@ def ensure_server(settings: Settings) -> bool:
             return False
         if not (place.data / "PG_VERSION").exists():
             _initialise(place, settings)
+        elif not (settings.folder("secrets") / "postgres_admin").exists():
+            raise ServerError(
+                f"{place.data} holds the database of a home whose passwords are gone:"
+                f" put {settings.home / 'secrets'} back, or delete the database with `send-returns server remove`."
+            )
         _start(place, settings)
         _bootstrap(settings, [WAREHOUSE, AIRFLOW])
         return True
