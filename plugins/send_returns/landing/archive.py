@@ -32,7 +32,8 @@ def archive(settings: Settings, path: Path, name: str) -> feeds.Source:
         before = os.fstat(delivered.fileno())
         if not stat.S_ISREG(before.st_mode):
             raise OSError(errno.EINVAL, "not a plain file")
-        while chunk := delivered.read(CHUNK):
+        # No further than its size at the start: a sender who writes as fast as we read would never end.
+        while copy.tell() < before.st_size and (chunk := delivered.read(CHUNK)):
             copy.write(chunk)
             examiner.update(chunk)
         after = os.fstat(delivered.fileno())

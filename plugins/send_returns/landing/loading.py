@@ -7,10 +7,12 @@ import os
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,8 +86,11 @@ def _feed(settings: Settings, deliveries: list[Found], whose: Partnership) -> Co
     """Land the deliveries of one feed in their order, because a later one replaces an earlier one of its period."""
     counts: Counter[str] = Counter()
     archived = ((found, _archived(settings, found)) for found in deliveries)
-    with warehouse.connect(settings, purpose=f"send-returns land {deliveries[0].feed.id}") as connection:
-        for found, sources in _ahead(archived):
+    with (
+        warehouse.connect(settings, purpose=f"send-returns land {deliveries[0].feed.id}") as connection,
+        closing(_ahead(archived)) as ready,
+    ):
+        for found, sources in ready:
             counts.update({sources: 1} if isinstance(sources, str) else _one(connection, found, sources, whose))
     return counts
 
@@ -157,18 +162,19 @@ def _one(
 ) -> dict[str, int]:
     landing = _Landing(connection, found, sources, whose)
     try:
-        with connection.transaction():
-            outcome = landing.load()
-    except feeds.Refused as refusal:
-        with connection.transaction():
-            outcome = landing.refuse(str(refusal))
+        try:
+            with connection.transaction():
+                outcome = landing.load()
+        except feeds.Refused as refusal:
+            with connection.transaction():
+                outcome = landing.refuse(str(refusal))
+        connection.commit()
     except psycopg.Error as error:
         # The server's text may quote the row that it stumbled on.
         raise Failure(
             f"{found.feed.id}: the database did not take delivery {_shown(found.name)} (SQLSTATE {error.sqlstate})."
             " Nothing of it was kept: land again, and report it if that fails too."
         ) from None
-    connection.commit()
     log.info("%s %s: %s", found.feed.id, _shown(found.name), ", ".join(f"{n} {what}" for what, n in outcome.items()))
     return outcome
 
@@ -194,8 +200,8 @@ class _Landing:
             return {"unchanged": 1}
         delivery = feeds.Delivery(feed, self._found.name, self._sources, self._whose.la_number)
         self._record("accepted", None)
-        for pieces in _ahead(_encoded(batch, self._id) for batch in delivery.batches()):
-            for statement, data in pieces:
+        with closing(_ahead(_encoded(batch, self._id) for batch in delivery.batches())) as ready:
+            for statement, data in chain.from_iterable(ready):
                 with self._connection.cursor().copy(statement) as copy:
                     copy.write(data)
         counts = delivery.counts
@@ -324,7 +330,7 @@ def _csv(frame: pl.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _ahead(source: Iterator[T]) -> Iterator[T]:
+def _ahead(source: Iterator[T]) -> Generator[T, None, None]:
     """The same items, made by a thread that works ahead: the next batch is typed while the server takes this one."""
     ready: queue.Queue[T | BaseException | None] = queue.Queue(AHEAD)
     stop = threading.Event()
