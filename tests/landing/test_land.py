@@ -100,7 +100,7 @@ def test_real_samples_land_with_every_row_accounted_for(database: Settings, samp
     assert (found["F12"], found["F11"], found["F06"]) == (1, 1, 5)
     assert found["F03"] >= 3000
     assert ask(
-        database, "select _extra ->> 'test_column' from raw_council.ssda903__episodes where _extra is not null"
+        database, "select _extra ->> 'test_column' from raw_council.ssda903__episodes where _extra ? 'test_column'"
     ) == [("*DUMMY*",)]
 
 
