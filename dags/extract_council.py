@@ -1,0 +1,58 @@
+"""# Land the council's deliveries
+
+**What.** Takes every new delivery under `INBOX/council` (SEN2, school census, children in need census, SSDA903,
+elective home education register) and `INBOX/reference` (GIAS) through its contract into `raw_council` and
+`raw_reference`. Rows that cannot be keyed or typed go to `landing.quarantine` with their reasons; rows in = rows
+loaded + rows quarantined, always.
+
+**When.** Every hour from 07:15 to 19:15 on weekdays, London time, or whenever somebody triggers it.
+
+**Inputs.** `inbox`: the folder to look in. `as_of` or `period`: the date by which the arrival register judges what is
+due. `partnership`: whose register.
+
+**How to re-run.** Clear the task or trigger the DAG again. A delivery is known by the hash of its content, so the
+same bytes never land twice. A corrected file is a new delivery and supersedes the old one for its period.
+
+**Who is affected.** Nobody downstream until `build_partnership` passes its gate: the live marts and returns do not
+change here.
+
+**When it fails.** A refused delivery is not a failure: it is in `landing.delivery` with status `refused` and the
+reason to send to its supplier. The task fails when the inbox cannot be read or the database is away; it is tried
+again twice, then read its log, which names the file, the table and the row but never a value.
+"""
+
+from airflow.sdk import DAG, CronTriggerTimetable, task
+
+from send_returns.orchestration.wiring import COUNCIL, DEFAULTS, LONDON, REFERENCE, params, request, stage
+
+with DAG(
+    dag_id="extract_council",
+    dag_display_name="1 Land council deliveries",
+    description="Council and reference files through their contracts into the raw tables",
+    doc_md=__doc__,
+    schedule=CronTriggerTimetable("15 7-19 * * 1-5", timezone=LONDON),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=False,
+    default_args=DEFAULTS,
+    params=params("as_of", "period", "partnership", "inbox"),
+    tags=["extract", "council"],
+):
+
+    @task(outlets=[REFERENCE], task_display_name="Land reference data")
+    @stage
+    def land_reference() -> dict[str, int | str]:
+        from send_returns import stages
+
+        asked = request()
+        return stages.land(asked.settings, "reference", asked.inbox, asked.as_of)
+
+    @task(outlets=[COUNCIL], task_display_name="Land council feeds")
+    @stage
+    def land_council() -> dict[str, int | str]:
+        from send_returns import stages
+
+        asked = request()
+        return stages.land(asked.settings, "council", asked.inbox, asked.as_of)
+
+    land_reference() >> land_council()

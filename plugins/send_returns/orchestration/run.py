@@ -1,0 +1,162 @@
+"""The whole job through the real DAGs, in one child process: no scheduler, but the same DAG runs in Airflow's
+database."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from send_returns import clock, warehouse
+from send_returns.orchestration import lifeline
+from send_returns.orchestration.environment import process_environment
+from send_returns.settings import Settings
+from send_returns.stages import Mode
+
+Outcome = Literal["published", "waiting", "failed"]
+GRACE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something a task did: it `started`, ended in `success`, `skipped` or `failed`, or failed and waits for a `retry`.
+
+    `seconds` is how long it took, `message` what a person should know of a failure.
+    """
+
+    dag_id: str
+    task_id: str
+    label: str
+    state: Literal["started", "success", "skipped", "retry", "failed"]
+    seconds: float = 0.0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """How a run ended. `waiting`: a required feed is missing, each named in `missing`. Times are in seconds.
+
+    `stage_seconds` is what the stages themselves took by `audit.stage`; the rest of `wall_seconds` is orchestration.
+    """
+
+    outcome: Outcome
+    as_of: date
+    run_id: str | None
+    steps: tuple[Step, ...]
+    missing: tuple[str, ...]
+    wall_seconds: float
+    stage_seconds: float
+    message: str
+    log: Path
+
+
+def run_dags(
+    settings: Settings,
+    *,
+    as_of: date,
+    inbox: Path,
+    output: Path,
+    mode: Mode = "incremental",
+    progress: Callable[[str | None], None] | None = None,
+) -> RunSummary:
+    """Run extract_council, extract_icb, build_partnership and publish_returns, in that order, and say how it ended.
+
+    The warehouse is running and migrated when this is called. `progress` is told the name of each
+    step as it starts. What Airflow says goes to `log`; the child process ends with this one, also on Ctrl-C.
+    """
+    started = clock.monotonic()
+    log = settings.folder("logs") / "run.log"
+    common = {"as_of": as_of.isoformat(), "partnership": settings.partnership}
+    order = {
+        "extract_council": common | {"inbox": str(inbox.resolve())},
+        "extract_icb": common | {"inbox": str(inbox.resolve())},
+        "build_partnership": common | {"mode": mode},
+        "publish_returns": {"partnership": settings.partnership, "output": str(output.resolve())},
+    }
+    steps: list[Step] = []
+    broken = ""
+    code, events = 1, _drive(settings, order, log)
+    for event in events:
+        if event["event"] == "exit":
+            code = event["code"]
+        elif event["event"] == "broken":
+            broken = event["message"]
+        elif event["event"] != "dag":
+            step = Step(
+                event["dag"], event["task"], event["label"], event["event"], event["seconds"], event.get("message", "")
+            )
+            steps.append(step)
+            if progress is not None and step.state in ("started", "retry"):
+                progress(step.label if step.state == "started" else f"{step.label}: failed, waiting to try again")
+    return _summary(settings, as_of, steps, code, broken, clock.monotonic() - started, log)
+
+
+def _drive(settings: Settings, order: dict[str, dict[str, str]], log: Path) -> Iterator[dict[str, Any]]:
+    """Events of the child, then one `exit` with its code. The child's whole session is ended when this generator is."""
+    reader, writer = os.pipe()
+    with os.fdopen(reader) as events, log.open("w") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "send_returns.orchestration.driver", json.dumps(order)],
+            env=process_environment(settings) | {"SEND_RETURNS_EVENTS": str(writer)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=settings.project,
+            pass_fds=[writer],
+            start_new_session=True,
+        )
+        os.close(writer)
+        try:
+            for line in events:
+                yield json.loads(line)
+            yield {"event": "exit", "code": child.wait()}
+        finally:
+            lifeline.end([child.pid], GRACE_SECONDS)
+
+
+def _summary(
+    settings: Settings, as_of: date, steps: list[Step], code: int, broken: str, wall_seconds: float, log: Path
+) -> RunSummary:
+    # A stage that was skipped keeps the time of an earlier run in `audit.stage`.
+    done = [step.task_id.replace("_", " ", 1) for step in steps if step.state == "success"]
+    with warehouse.connect(settings, purpose="send-returns run") as connection:
+        missing = connection.execute(
+            "select feed, state from landing.arrival"
+            " where partnership = %s and as_of = %s and required and state <> 'accepted' order by feed",
+            [settings.partnership, as_of],
+        ).fetchall()
+        opened = connection.execute(
+            "select run_id from audit.run where partnership = %s and as_of = %s order by opened_at desc limit 1",
+            [settings.partnership, as_of],
+        ).fetchone()
+        run_id = str(opened[0]) if opened else None
+        (stage_seconds,) = connection.execute(
+            "select coalesce(sum(seconds), 0) from audit.stage where run_id in (%s, %s) and stage = any(%s)",
+            [run_id, f"{settings.partnership}/{as_of}", done],
+        ).fetchone() or (0.0,)
+    failed = next((step for step in reversed(steps) if step.state == "failed"), None)
+    waited = any(step.state == "skipped" and step.task_id == "open_run" for step in steps) and missing
+    outcome: Outcome = "failed" if code else "waiting" if waited else "published"
+    message = ""
+    if outcome == "waiting":
+        message = "Nothing built: " + "; ".join(f"{feed} is {state}" for feed, state in missing) + "."
+    elif outcome == "failed":
+        said = broken or (
+            f"{failed.dag_id}.{failed.task_id}: {failed.message}" if failed else f"Airflow ended with code {code}."
+        )
+        message = f"{said} See {log}."
+    return RunSummary(
+        outcome=outcome,
+        as_of=as_of,
+        run_id=run_id,
+        steps=tuple(steps),
+        missing=tuple(f"{feed} is {state}" for feed, state in missing) if outcome == "waiting" else (),
+        wall_seconds=wall_seconds,
+        stage_seconds=float(stage_seconds),
+        message=message,
+        log=log,
+    )
