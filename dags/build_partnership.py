@@ -16,11 +16,11 @@ same run, and every task may run twice with the same result.
 **Who is affected.** Everyone who reads `marts` and `returns`, but only after a pass. While it builds, and after a
 fail, they keep the last release whole.
 
-**When it fails.** *Skipped at `open_run`*: nothing is wrong. Either this run is live already, or a required feed has
-not come; the log says which, and `landing.arrival` names the feed and who owes it. *Failed at `gate`*: the candidate
-broke a blocking rule; `audit.check_result` says which, on how many rows and what to do, `audit.finding` lists every
-row. Mend the delivery or the model and trigger again: the gate is not retried, because the same run gives the same
-verdict. *Failed elsewhere*: read the log; for a model, `audit.model_result`.
+**When it fails.** *Skipped at `open_run`*: a required feed has not come; the log says which, and `landing.arrival` who
+owes it. *Skipped at `link`*: the run is live already, there is nothing to do. *Failed at `gate`*: the
+candidate broke a blocking rule; `audit.check_result` says which, on how many rows and what to do, `audit.finding`
+lists every row. Mend the delivery or the model and trigger again: the gate is not retried, because the same run gives
+the same verdict. *Failed elsewhere*: read the log; for a model, `audit.model_result`.
 """
 
 from datetime import timedelta
@@ -52,17 +52,17 @@ with DAG(
         from send_returns import stages
 
         asked = request()
-        run = stages.open_run(asked.settings, asked.as_of, asked.mode)
-        if asked.mode == "incremental" and stages.is_current(asked.settings, run):
-            raise AirflowSkipException(f"Run {run} is live already and nothing has arrived since.")
-        return run
+        return stages.open_run(asked.settings, asked.as_of, asked.mode)
 
     @task(task_display_name="Link records to people")
     @stage
     def link(run: str) -> dict[str, int | str]:
         from send_returns import stages
 
-        return stages.link(request().settings, run)
+        asked = request()
+        if asked.mode == "incremental" and stages.is_current(asked.settings, run):
+            raise AirflowSkipException(f"Run {run} is live already and nothing has arrived since.")
+        return stages.link(asked.settings, run)
 
     @task
     @stage

@@ -42,6 +42,7 @@ with DAG(
         from send_returns import stages
 
         asked = request()
-        return stages.publish(asked.settings, asked.run_id or stages.live_run(asked.settings), asked.output)
+        published = stages.publish(asked.settings, asked.run_id or stages.live_run(asked.settings), asked.output)
+        return {name: value for name, value in published.items() if not name.endswith(".pack")}
 
     publish()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from send_returns import clock, warehouse
-from send_returns.orchestration import lifeline
+from send_returns.orchestration import lifeline, supervise
 from send_returns.orchestration.environment import process_environment
 from send_returns.settings import Settings
 from send_returns.stages import Mode
@@ -65,9 +65,11 @@ def run_dags(
 ) -> RunSummary:
     """Run extract_council, extract_icb, build_partnership and publish_returns, in that order, and say how it ended.
 
-    The warehouse is running and migrated when this is called. `progress` is told the name of each
-    step as it starts. What Airflow says goes to `log`; the child process ends with this one, also on Ctrl-C.
-    """
+    The warehouse is running and migrated when this is called; raises AirflowFailure when an Airflow of the same home
+    is up. `progress` is told the name of each step as it starts. What Airflow says goes to `log`; the child process
+    ends with this one, also on Ctrl-C."""
+    if supervise.is_up(settings):
+        raise supervise.AirflowFailure("Airflow is up: trigger the DAGs there, or end it first with `make down`.")
     started = clock.monotonic()
     log = settings.folder("logs") / "run.log"
     common = {"as_of": as_of.isoformat(), "partnership": settings.partnership}

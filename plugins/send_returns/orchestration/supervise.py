@@ -22,12 +22,13 @@ import psutil
 
 from send_returns import clock, warehouse
 from send_returns.failure import Failure
+from send_returns.feeds import ORGANISATIONS
 from send_returns.orchestration import health, lifeline, watchdog
 from send_returns.orchestration.environment import PASSWORDS, own_environment, passwords, process_environment
 from send_returns.settings import Settings, load
 
-# The containers of docker-compose.yml run the same commands; a test compares the two. Task logs are read from the folder
-# that the components share: Airflow's log servers would listen on every interface.
+# The containers of docker-compose.yml run the same commands; a test compares the two. Task logs are read from the
+# folder that the components share: Airflow's log servers would listen on every interface.
 INITIALISE = ["python", "-m", "send_returns.orchestration.metadata"]
 COMPONENTS = {
     "api-server": ["airflow", "api-server"],
@@ -48,7 +49,7 @@ class AirflowFailure(Failure):
 
 
 def up(settings: Settings, *, detach: bool = False, port: int = PORT) -> int:
-    """Serve the DAGs in a real Airflow on 127.0.0.1 until Ctrl-C, SIGTERM or `down`; with `detach`, return once it is up.
+    """Serve the DAGs in a real Airflow on 127.0.0.1 until Ctrl-C, SIGTERM or `down`; with `detach`, return once up.
 
     `port` is the one to prefer. Returns 0. Raises AirflowFailure when it is up already, or cannot start or stay up.
     """
@@ -62,6 +63,14 @@ def up(settings: Settings, *, detach: bool = False, port: int = PORT) -> int:
     with lock:
         _end_remains(settings)
         return _Supervisor(settings, port).serve()
+
+
+def is_up(settings: Settings) -> bool:
+    """Whether an Airflow of this home is being served now."""
+    lock = _lock(settings)
+    if lock is not None:
+        lock.close()
+    return lock is None
 
 
 def down(settings: Settings) -> None:
@@ -98,6 +107,8 @@ class _Supervisor:
     def serve(self) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
+        for organisation in ORGANISATIONS:
+            self._settings.folder("inbox", organisation)
         owns_server = warehouse.ensure_server(self._settings)
         self._environment = process_environment(self._settings, self._port)
         guard = _start_watchdog(self._settings, owns_server)
@@ -182,6 +193,7 @@ def announce(settings: Settings, url: str, generated: dict[str, str]) -> None:
     _say(f"Airflow is up: {url}")
     for user, password in generated.items():
         _say(f"  user {user:<10} password {password}")
+    _say(f"Deliveries go to {os.environ.get('SEND_RETURNS_INBOX') or settings.home / 'inbox'}/<organisation>/<feed>/.")
     _say(f"Passwords are kept in {settings.folder('secrets') / PASSWORDS}; logs in {settings.folder('logs')}.")
 
 

@@ -9,7 +9,8 @@ import sys
 
 from send_returns.orchestration import lifeline
 
-GRACE_SECONDS = 10.0
+# Airflow's triggerer does not end on request while it is idle, and a task that is cut off can run again.
+GRACE_SECONDS = 5.0
 
 
 def main() -> int:

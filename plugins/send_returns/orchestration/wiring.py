@@ -48,6 +48,7 @@ DEFAULTS: dict[str, Any] = {
     "execution_timeout": timedelta(hours=1),
 }
 
+MOST_COUNTS = 100
 _PERIOD = r"^\d{4}-(0[1-9]|1[0-2])$"
 
 _PARAMS: dict[str, Param] = {
@@ -202,14 +203,17 @@ def ids_and_counts(value: R) -> R:
 
     XCom is kept in Airflow's database and shown in its pages, where no row of a child may ever be.
     """
-    for name, part in value.items() if isinstance(value, dict) else [("result", value)]:
-        if not _is_identifier(name) or not (part is None or isinstance(part, int | float) or _is_identifier(part)):
-            raise TypeError("A task may return identifiers and counts only, by a name that is an identifier too.")
+    if not _is_identifying(value):
+        raise TypeError("A task may return identifiers and counts only, by names that are identifiers too.")
     return value
 
 
-def _is_identifier(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[\w.:/+-]{1,200}", value) is not None
+def _is_identifying(value: object) -> bool:
+    if isinstance(value, dict):
+        return len(value) <= MOST_COUNTS and all(_is_identifying(part) for item in value.items() for part in item)
+    if isinstance(value, str):
+        return re.fullmatch(r"[\w.:/+-]{1,200}", value) is not None
+    return value is None or isinstance(value, int | float)
 
 
 def _place(error: BaseException) -> str:
