@@ -209,12 +209,12 @@ def _detached(settings: Settings, port: int) -> int:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    while health.unhealthy(_state(settings).get("url", "http://127.0.0.1:9")):
+    while (state := _state(settings)).get("pid") != process.pid or health.unhealthy(state["url"]):
         if process.poll() is not None:
             said = log.read_text().strip().splitlines()
             raise AirflowFailure(said[-1] if said else f"The supervisor ended with code {process.returncode}.")
         time.sleep(0.5)
-    announce(settings, _state(settings)["url"], chosen if is_new else {})
+    announce(settings, state["url"], chosen if is_new else {})
     return 0
 
 
