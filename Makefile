@@ -47,6 +47,9 @@ up: setup ## Serve the project in a real Airflow on this machine
 down: setup ## Stop what `make up` started
 	@$(RUN) send-returns down
 
+secrets: setup ## Write the secret files that docker-compose.yml mounts, once
+	@$(RUN) python -m send_returns.orchestration.server_secrets secrets
+
 status: setup ## What has arrived, what is missing, and who owes it
 	@$(RUN) send-returns status --as-of $(AS_OF)
 
@@ -60,4 +63,4 @@ clean: ## Remove state, output and environment (the embedded server and its data
 	@test ! -x .venv/bin/send-returns || .venv/bin/send-returns server remove
 	@rm -rf .send-returns output .venv .tools dbt_project/target dbt_project/logs
 
-.PHONY: help setup run test up down status bench lint clean
+.PHONY: help setup run test up down secrets status bench lint clean

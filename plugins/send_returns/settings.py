@@ -27,14 +27,21 @@ class Settings:
 
 
 def load() -> Settings:
-    """Settings from SEND_RETURNS_HOME, SEND_RETURNS_PARTNERSHIP and SEND_RETURNS_DATABASE_URL."""
+    """Settings from SEND_RETURNS_HOME, SEND_RETURNS_PARTNERSHIP and SEND_RETURNS_DATABASE_URL or, for a URL that is kept
+    in a file, SEND_RETURNS_DATABASE_URL_FILE.
+    """
     home = Path(os.environ.get("SEND_RETURNS_HOME") or PROJECT / ".send-returns").resolve()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Settings(
         home=home,
         partnership=os.environ.get("SEND_RETURNS_PARTNERSHIP", "hertfordshire"),
-        database_url=os.environ.get("SEND_RETURNS_DATABASE_URL") or None,
+        database_url=os.environ.get("SEND_RETURNS_DATABASE_URL") or _secret("SEND_RETURNS_DATABASE_URL_FILE"),
     )
+
+
+def _secret(variable: str) -> str | None:
+    file = os.environ.get(variable)
+    return Path(file).read_text(encoding="utf-8").strip() if file else None
 
 
 def code_version() -> str:

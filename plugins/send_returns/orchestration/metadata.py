@@ -7,6 +7,7 @@ from psycopg import sql
 from sqlalchemy import delete
 
 from send_returns import warehouse
+from send_returns.orchestration.environment import passwords
 from send_returns.settings import Settings, load
 from send_returns.warehouse.embedded import AIRFLOW
 
@@ -28,3 +29,4 @@ def forget_nudges() -> None:
 if __name__ == "__main__":
     warehouse.migrate(load())
     migrate_metadata(load())
+    passwords(load())

@@ -114,8 +114,8 @@ class _Supervisor:
         guard = _start_watchdog(self._settings, owns_server)
         try:
             self._guard = guard
-            self._initialise()
             chosen, is_new = passwords(self._settings)
+            self._initialise()
             for name in COMPONENTS:
                 self._components.append(_Component(name, self._spawn(name, COMPONENTS[name])))
             self._wait_until_healthy()
