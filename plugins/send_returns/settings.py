@@ -27,8 +27,9 @@ class Settings:
 
 
 def load() -> Settings:
-    """Settings from SEND_RETURNS_HOME, SEND_RETURNS_PARTNERSHIP and SEND_RETURNS_DATABASE_URL or, for a URL that is kept
-    in a file, SEND_RETURNS_DATABASE_URL_FILE.
+    """Settings from SEND_RETURNS_HOME, SEND_RETURNS_PARTNERSHIP and SEND_RETURNS_DATABASE_URL.
+
+    SEND_RETURNS_DATABASE_URL_FILE names a file that holds the URL instead, as containers are given secrets.
     """
     home = Path(os.environ.get("SEND_RETURNS_HOME") or PROJECT / ".send-returns").resolve()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
