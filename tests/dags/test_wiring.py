@@ -50,6 +50,7 @@ def test_a_date_outside_its_period_is_refused() -> None:
 def test_folders_and_partnership_come_from_parameters_then_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = wiring.resolve({})
     assert plain.inbox == plain.settings.home / "inbox"
+    assert plain.output == plain.settings.home / "output"
     monkeypatch.setenv("SEND_RETURNS_INBOX", "/srv/inbox")
     assert str(wiring.resolve({}).inbox) == "/srv/inbox"
     named = wiring.resolve({"inbox": "/other", "partnership": "essex"})

@@ -58,45 +58,45 @@ _PARAMS: dict[str, Param] = {
         type=["null", "string"],
         format="date",
         description="The reporting date, against which every age, clock and look-back is computed. "
-        "Empty: the last day of `period`, or else the day of the run.",
+        "Empty: the last day of the period, or else the day of the run.",
     ),
     "partnership": Param(
         None,
         title="Partnership",
         type=["null", "string"],
         pattern=r"^[a-z][a-z0-9_]{1,40}$",
-        description="The local area partnership, such as `hertfordshire`. Empty: the one this installation serves.",
+        description="The local area partnership, such as hertfordshire. Empty: the one this installation serves.",
     ),
     "period": Param(
         None,
         title="Period",
         type=["null", "string"],
         pattern=_PERIOD,
-        description="A calendar month, such as `2026-11`, whose last day is the reporting date. "
-        "Not beside `as_of`, unless that date lies in the month.",
+        description="A calendar month, such as 2026-11, whose last day is the reporting date. "
+        "Not beside a date in As of, unless that date lies in the month.",
     ),
     "mode": Param(
         "incremental",
         title="Mode",
         type="string",
         enum=["incremental", "full"],
-        description="`incremental` builds nothing when the same deliveries, date and code are live already; "
-        "`full` builds them again.",
+        description="incremental builds nothing when the same deliveries, date and code are live already; "
+        "full builds them again.",
     ),
     "inbox": Param(
         None,
         title="Inbox",
         type=["null", "string"],
         minLength=1,
-        description="The folder that holds `<organisation>/<feed>/<delivery>`. "
-        "Empty: SEND_RETURNS_INBOX, or `inbox` in the installation's home.",
+        description="The folder that holds <organisation>/<feed>/<delivery>. "
+        "Empty: SEND_RETURNS_INBOX, or inbox in the installation's home.",
     ),
     "output": Param(
         None,
         title="Output",
         type=["null", "string"],
         minLength=1,
-        description="The folder to publish into. Empty: SEND_RETURNS_OUTPUT, or `output` in the project.",
+        description="The folder to publish into. Empty: SEND_RETURNS_OUTPUT, or output in the installation's home.",
     ),
     "run_id": Param(
         None,
@@ -150,7 +150,7 @@ def resolve(given: Mapping[str, Any]) -> Request:
         as_of=_as_of(given.get("as_of"), given.get("period")),
         mode=given.get("mode") or "incremental",
         inbox=_folder(given.get("inbox"), "SEND_RETURNS_INBOX", settings.home / "inbox"),
-        output=_folder(given.get("output"), "SEND_RETURNS_OUTPUT", settings.project / "output"),
+        output=_folder(given.get("output"), "SEND_RETURNS_OUTPUT", settings.home / "output"),
         run_id=given.get("run_id"),
     )
 
