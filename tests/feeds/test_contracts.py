@@ -73,6 +73,8 @@ def test_unknown_feed_has_no_contract() -> None:
         ("school_census", "2026_spring", "2026_spring", date(2026, 1, 15)),
         ("school_census", "2026 Summer resubmission", "2026_summer", date(2026, 5, 21)),
         ("ssda903", "SSDA903_2020_header.csv", "2020", date(2020, 3, 31)),
+        ("ssda903", "ssda903_2026-11-02", "2027", date(2026, 11, 2)),
+        ("ssda903", "ssda903_2026-03-31", "2026", date(2026, 3, 31)),
         ("ehe_register", "ehe_register_2026-10-01.csv", "2026-10-01", date(2026, 10, 1)),
         ("gias", "edubasealldata20261001.csv", "2026-10-01", date(2026, 10, 1)),
         ("gias", "edubasealldata20261399.csv", "2026", date(2026, 12, 31)),

@@ -91,6 +91,17 @@ def test_the_patient_reader_goes_on_where_the_fast_one_stopped(take: Take, monke
     assert taken.rows_in == 103
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_line_ends_within_quotes_survive_the_edges_of_blocks(
+    take: Take, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    monkeypatch.setattr(csv_reader, "BLOCK_BYTES", 64)
+    cells = [f"é{'x' * number}\r\ny" for number in range(30)]
+    text = HEADER + "\r\n" + "".join(f'"{cell}",1,01/02/2015,WBRI,UN1,,\r\n' for cell in cells)
+    taken = take("ssda903", {"2026_header.csv": text.encode(encoding)})
+    assert taken.loaded["header"]["child"].to_list() == cells
+
+
 def test_a_line_without_end_is_refused(take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_reader, "LINE_LIMIT", 5000)
     with pytest.raises(feeds.Refused, match="a line is longer"):

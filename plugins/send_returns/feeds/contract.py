@@ -85,10 +85,15 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class PeriodRule:
-    """How to find the period: from the values of columns, or from the name (regexes with year, month, day, term)."""
+    """How to find the period: from the values of columns, or from the name (regexes with year, month, day, term).
+
+    `year_end`: month and day, where a name states a year only. `is_year`: a day in the name stands for its year,
+    which ends on the next `year_end`; so a later extract within a year replaces the earlier.
+    """
 
     names: tuple[re.Pattern[str], ...]
     year_end: str
+    is_year: bool
     table: str | None
     key: tuple[str, ...]
     reference: str | None
@@ -98,12 +103,18 @@ class PeriodRule:
         for pattern in self.names:
             if found := pattern.search(name):
                 parts = found.groupdict()
-                key = "_".join(parts.values()).lower() if "term" in parts else "-".join(parts.values())
                 try:
-                    return Period(key, self._reference(parts))
+                    reference_on = self._reference(parts)
                 except ValueError:
                     continue
+                if self.is_year and "day" in parts:
+                    return Period(str(reference_on.year + (reference_on > self._end(reference_on.year))), reference_on)
+                key = "_".join(parts.values()).lower() if "term" in parts else "-".join(parts.values())
+                return Period(key, reference_on)
         return None
+
+    def _end(self, year: int) -> date:
+        return date.fromisoformat(f"{year}-{self.year_end}")
 
     def _reference(self, parts: Mapping[str, str]) -> date:
         year = int(parts["year"])
@@ -113,7 +124,7 @@ class PeriodRule:
             return first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (nth - 1))
         if month_number := parts.get("month"):
             return date(year, int(month_number), int(parts.get("day", "1")))
-        return date.fromisoformat(f"{year}-{self.year_end}")
+        return self._end(year)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +231,7 @@ def _feed(organisation: Organisation, contract: OpenDataContractStandard) -> Fee
         period=PeriodRule(
             names=tuple(re.compile(pattern, re.IGNORECASE) for pattern in period.get("names", [])),
             year_end=period.get("year_end", "12-31"),
+            is_year=period.get("is_year", False),
             table=columns.get("table"),
             key=tuple(columns.get("key", [])),
             reference=columns.get("reference"),

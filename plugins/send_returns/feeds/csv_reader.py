@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import sys
 from collections import deque
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import numpy as np
 import polars as pl
@@ -46,6 +48,28 @@ def read(source: Source, table: Table) -> Iterator[Chunk]:
     yield from _patient(source, table, header, done)
 
 
+class _Stream(io.BufferedIOBase):
+    """UTF-8 from the rest of a file, in reads that never end in a carriage return.
+
+    Where one does, and the next begins with a line feed, pyarrow drops the line feed, even inside quotation marks.
+    """
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self._file, self._encoding, self._held = file, encoding, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes, `size` or one fewer; fewer still only at the end."""
+        limit = sys.maxsize if size is None or size < 0 else size
+        while len(self._held) < limit and (block := self._file.read(BLOCK_BYTES)):
+            self._held += block if self._encoding == "utf8" else block.decode(self._encoding).encode()
+        end = limit - 1 if limit > 1 and self._held[limit - 1 : limit] == b"\r" else limit
+        block, self._held = self._held[:end], self._held[end:]
+        return block
+
+
 class _Fast:
     """pyarrow's streaming reader. `done`: how many records after the header it has yielded or rejected."""
 
@@ -69,11 +93,9 @@ class _Fast:
                 return
             file.seek(start)
             reader = arrow_csv.open_csv(
-                file,
+                _Stream(file, encoding),
                 # Only a single-threaded reader knows the number of a row that it cannot parse.
-                arrow_csv.ReadOptions(
-                    use_threads=False, block_size=BLOCK_BYTES, column_names=list(names), encoding=encoding
-                ),
+                arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, column_names=list(names)),
                 arrow_csv.ParseOptions(
                     delimiter=self._header.delimiter,
                     newlines_in_values=True,
