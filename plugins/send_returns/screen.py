@@ -52,7 +52,15 @@ def progress(console: Console) -> Iterator[Step]:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    headed = any(column.lstrip("#") for column in columns)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD if headed else None,
+        show_header=headed,
+        pad_edge=False,
+    )
     for column in columns:
         is_number = column.startswith("#")
         table.add_column(column.lstrip("#"), justify="right" if is_number else "left", no_wrap=True)

@@ -55,7 +55,7 @@ def _psql(settings: Settings, script: Path) -> float:
         "PGUSER": at.user,
         "PGPASSWORD": at.password,
         "PGDATABASE": at.database,
-        "PGOPTIONS": "-c client_min_messages=warning",
+        "PGOPTIONS": f"{dbt.SESSION} -c client_min_messages=warning",
     }
     command = [str(warehouse.psql_path()), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--file={script}"]
     start = clock.monotonic()

@@ -35,6 +35,7 @@ def read(source: Source, feed: Feed) -> Iterator[Chunk]:
             huge_tree=False,
             remove_comments=True,
             remove_pis=True,
+            remove_blank_text=True,
         )
         for _, element in events:
             flattener.enter(element)

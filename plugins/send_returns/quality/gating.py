@@ -131,8 +131,9 @@ def judge(settings: Settings, run_id: str, schemas: Sequence[str] = SCHEMAS) -> 
     with connect(settings, purpose="send-returns gate") as connection:
         connection.execute("select pg_advisory_lock(%s)", [LOCK])
         _execute(connection, f"set search_path = {', '.join(schemas)}")
-        # A join on delivery and key looks rarer to the planner than it is; its nested loops would take minutes.
+        # As in the models: joins of whole tables on several columns, where only hash joins hold at county scale.
         _execute(connection, "set enable_nestloop = off")
+        _execute(connection, "set enable_mergejoin = off")
         question = _Question(connection, run_id)
         found = _evaluate(connection, question)
         # Great Expectations reads over a connection of its own.
