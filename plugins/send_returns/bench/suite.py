@@ -151,9 +151,10 @@ class _Peak(threading.Thread):
         self.bytes = 0
 
     def run(self) -> None:
+        server: int | None = None
         while not self.stop.wait(0.1):
             self._sample(self.process, is_server=False)
-            server = warehouse.embedded.server_pid(self.settings)
+            server = server or warehouse.embedded.server_pid(self.settings)
             if server and psutil.pid_exists(server):
                 self._sample(psutil.Process(server), is_server=True)
 

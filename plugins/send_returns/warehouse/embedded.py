@@ -139,11 +139,23 @@ def _place(settings: Settings) -> Place:
     if os.geteuid() != 0:
         return Place(binaries, settings.folder("postgres") / "data", None)
     user = _system_user()
-    own = ROOT_FOLDER / hashlib.sha256(str(settings.home).encode()).hexdigest()[:12]
+    return Place(_reachable(binaries, user), _server_folder(settings, user) / "data", user)
+
+
+def _server_folder(settings: Settings, user: str) -> Path:
+    """A folder of the server's user: in the home, so that it goes when the home goes, if that user can get there."""
+    inside = settings.folder("postgres")
+    # Passing through is enough: what is in the home stays closed, folder by folder.
+    settings.home.chmod(0o711)
+    shutil.chown(inside, user, user)
+    looked = subprocess.run(["/bin/ls", str(inside)], capture_output=True, cwd="/", check=False, **_as_user(user))
+    if looked.returncode == 0:
+        return inside
+    outside = ROOT_FOLDER / hashlib.sha256(str(settings.home).encode()).hexdigest()[:12]
     ROOT_FOLDER.mkdir(parents=True, exist_ok=True, mode=0o755)
-    own.mkdir(exist_ok=True, mode=0o700)
-    shutil.chown(own, user, user)
-    return Place(_reachable(binaries, user), own / "data", user)
+    outside.mkdir(exist_ok=True, mode=0o700)
+    shutil.chown(outside, user, user)
+    return outside
 
 
 @cache
@@ -335,6 +347,8 @@ def stop_server(settings: Settings, *, remove: bool = False) -> None:
         if remove:
             shutil.rmtree(place.data, ignore_errors=True)
             _state_file(settings).unlink(missing_ok=True)
+            if place.data.parent.parent == ROOT_FOLDER:
+                shutil.rmtree(place.data.parent, ignore_errors=True)
 
 
 @contextmanager
