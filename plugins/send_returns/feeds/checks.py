@@ -1,4 +1,4 @@
-"""Check digits and shapes of identifiers, vectorised. Each takes upper-case text without nulls and says which pass."""
+"""Check digits and shapes of identifiers, vectorised. Each takes text without nulls, any case; says which pass."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,11 +11,23 @@ UPN_LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"
 Passes = npt.NDArray[np.bool_]
 
 
+def _worth() -> npt.NDArray[np.int64]:
+    """What each ASCII character counts for: a digit itself, a UPN letter its place in the alphabet of the UPN."""
+    table = np.zeros(128, np.int64)
+    table[ord("0") : ord("9") + 1] = np.arange(10)
+    for letters in (UPN_LETTERS, UPN_LETTERS.lower()):
+        table[[ord(letter) for letter in letters]] = np.arange(len(letters))
+    return table
+
+
+WORTH = _worth()
+
+
 def _characters(values: pl.Series, shape: str, width: int) -> tuple[Passes, npt.NDArray[np.int64]]:
-    """Which values have the shape (a regular expression for `width` ASCII characters); those as a matrix of codes."""
+    """Which values have the shape (a regular expression for `width` ASCII characters); what those count for."""
     fits = values.str.contains(shape)
     text = values.filter(fits).str.join("").item() or ""
-    return fits.to_numpy().copy(), np.frombuffer(text.encode("ascii"), np.uint8).reshape(-1, width).astype(np.int64)
+    return fits.to_numpy().copy(), WORTH[np.frombuffer(text.encode("ascii"), np.uint8).reshape(-1, width)]
 
 
 def _weighted(
@@ -23,54 +35,41 @@ def _weighted(
     width: int,
     weights: Sequence[int],
     verdict: Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], Passes],
-    translate: npt.NDArray[np.int64],
 ) -> Callable[[pl.Series], Passes]:
-    """A check on the weighted sum of a value's characters: `verdict(sums, matrix of character codes)`."""
+    """A check on the weighted sum of what a value's characters count for: `verdict(sums, matrix of those)`."""
 
     def check(values: pl.Series) -> Passes:
-        passes, characters = _characters(values, shape, width)
-        sums = translate[characters] @ np.asarray(weights, np.int64)
-        passes[passes] = verdict(sums, characters)
+        passes, worth = _characters(values, shape, width)
+        passes[passes] = verdict(worth @ np.asarray(weights, np.int64), worth)
         return passes
 
     return check
-
-
-def _worth() -> npt.NDArray[np.int64]:
-    """What each ASCII character counts for: a digit itself, a UPN letter its place in the alphabet of the UPN."""
-    table = np.zeros(128, np.int64)
-    table[ord("0") : ord("9") + 1] = np.arange(10)
-    table[[ord(letter) for letter in UPN_LETTERS]] = np.arange(len(UPN_LETTERS))
-    return table
 
 
 def _pattern(expression: str) -> Callable[[pl.Series], Passes]:
     return lambda values: values.str.contains(expression).to_numpy()
 
 
-WORTH = _worth()
-LETTERS = np.frombuffer(UPN_LETTERS.encode(), np.uint8)
+EITHER_CASE = UPN_LETTERS + UPN_LETTERS.lower()
 # A temporary UPN ends in a letter, which counts for its place in the alphabet.
 upn = _weighted(
-    rf"^[{UPN_LETTERS}][0-9]{{11}}[0-9{UPN_LETTERS}]$",
+    rf"^[{EITHER_CASE}][0-9]{{11}}[0-9{EITHER_CASE}]$",
     13,
     [0, *range(2, 14)],
-    lambda sums, characters: LETTERS[sums % 23] == characters[:, 0],
-    WORTH,
+    lambda sums, worth: sums % 23 == worth[:, 0],
 )
 # NHS Data Dictionary: 11 minus the remainder is the check digit; 11 counts as 0 and 10 is never issued. Weighting the
 # check digit by 1 makes that "the whole is a multiple of 11".
-nhs_number = _weighted(r"^[0-9]{10}$", 10, range(10, 0, -1), lambda sums, _: sums % 11 == 0, WORTH)
+nhs_number = _weighted(r"^[0-9]{10}$", 10, range(10, 0, -1), lambda sums, _: sums % 11 == 0)
 # Learning Records Service: 10 minus the remainder, where a remainder of 0 is never issued.
 uln = _weighted(
     r"^[1-9][0-9]{9}$",
     10,
     [*range(10, 1, -1), 0],
-    lambda sums, characters: (sums % 11 != 0) & (10 - sums % 11 == WORTH[characters[:, 9]]),
-    WORTH,
+    lambda sums, worth: (sums % 11 != 0) & (10 - sums % 11 == worth[:, 9]),
 )
 
-UPN_OR_REASON = r"^UN[0-9]{1,2}$"
+UPN_OR_REASON = r"^[Uu][Nn][0-9]{1,2}$"
 
 
 def upn_or_reason(values: pl.Series) -> Passes:
@@ -85,6 +84,6 @@ CHECKS: Mapping[str, tuple[Callable[[pl.Series], Passes], str]] = {
     "uln": (uln, "a unique learner number with its check digit"),
     "nhs_number": (nhs_number, "an NHS number with its check digit"),
     "urn": (_pattern(r"^[0-9]{6}$"), "a URN of six digits"),
-    "ofsted_urn": (_pattern(r"^(?:SC)?[0-9]{6,7}$"), "an Ofsted URN"),
-    "postcode": (_pattern(r"^(?:GIR ?0AA|[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2})$"), "shaped as a postcode"),
+    "ofsted_urn": (_pattern(r"^(?:[Ss][Cc])?[0-9]{6,7}$"), "an Ofsted URN"),
+    "postcode": (_pattern(r"^[A-Za-z]{1,2}[0-9][A-Za-z0-9]? ?[0-9][A-Za-z]{2}$"), "shaped as a postcode"),
 }

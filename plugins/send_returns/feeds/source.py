@@ -3,15 +3,13 @@
 import codecs
 import hashlib
 import re
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 CHUNK = 1 << 20
-# A document type declaration is the door to entity expansion and to reading other files; no feed has one.
-DECLARATIONS = tuple(
-    mark.encode(code) for mark in ("<!DOCTYPE", "<!ENTITY") for code in ("ascii", "utf-16-le", "utf-16-be")
-)
-OVERLAP = max(map(len, DECLARATIONS)) - 1
 MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 HIGH = re.compile(rb"[\x80-\xff]")
 CP1252_UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
@@ -31,7 +29,6 @@ class Source:
     size: int
     encoding: str
     is_clean: bool
-    declares_entities: bool
 
     @property
     def shown(self) -> str:
@@ -49,13 +46,10 @@ class Examiner:
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._is_utf8 = True
+        self._is_ascii = True
         self._quotes = 0
         self._has_nul = False
-        self._declares = False
         self._start = b""
-        self._tail = b""
         self._size = 0
 
     def update(self, chunk: bytes) -> None:
@@ -65,25 +59,13 @@ class Examiner:
         self._start = (self._start + chunk[:4])[:4]
         self._quotes += chunk.count(b'"')
         self._has_nul = self._has_nul or b"\0" in chunk
-        seam = self._tail + chunk
-        self._declares = self._declares or any(mark in seam for mark in DECLARATIONS)
-        self._tail = seam[-OVERLAP:]
-        if self._is_utf8:
-            try:
-                self._decoder.decode(chunk)
-            except UnicodeDecodeError:
-                self._is_utf8 = False
+        self._is_ascii = self._is_ascii and chunk.isascii()
 
     def source(self, path: Path, name: str) -> Source:
         """What was found of the file at `path`, delivered as `name`. Raises OSError."""
-        if self._is_utf8:
-            try:
-                self._decoder.decode(b"", final=True)
-            except UnicodeDecodeError:
-                self._is_utf8 = False
         if self._start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             encoding, is_clean = "utf-16", False
-        elif self._is_utf8:
+        elif self._is_ascii or _is_utf8(path):
             encoding, is_clean = "utf-8-sig", True
         else:
             encoding, is_clean = _weigh(path)
@@ -94,8 +76,19 @@ class Examiner:
             size=self._size,
             encoding=encoding,
             is_clean=is_clean and not self._has_nul and self._quotes % 2 == 0,
-            declares_entities=self._declares,
         )
+
+
+def _is_utf8(path: Path) -> bool:
+    """Whether a file that is not empty is UTF-8 throughout: the file as one arrow string, validated where it lies."""
+    with pa.memory_map(str(path)) as file:
+        content = file.read_buffer()
+        ends = pa.py_buffer(struct.pack("=2q", 0, content.size))
+        try:
+            pa.Array.from_buffers(pa.large_string(), 1, [None, ends, content]).validate(full=True)
+        except pa.ArrowInvalid:
+            return False
+    return True
 
 
 def _weigh(path: Path) -> tuple[str, bool]:

@@ -3,6 +3,7 @@
 No document type, no entities, no network; one top-level record is in memory at a time.
 """
 
+import mmap
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,12 +17,15 @@ from send_returns.feeds.source import Source
 
 BATCH_ROWS = 60_000
 ROOT = "Message"
+DECLARATIONS = tuple(
+    mark.encode(code) for mark in ("!DOCTYPE", "!ENTITY") for code in ("ascii", "utf-16-le", "utf-16-be")
+)
 Row = list[Any]
 
 
 def read(source: Source, feed: Feed) -> Iterator[Chunk]:
     """The rows of every table in the file, tables interleaved. Raises Refused for what is not well-formed XML."""
-    if source.declares_entities:
+    if _declares_entities(source):
         raise Refused(f"{source.shown}: it declares a document type, which no return has. Export it again without.")
     flattener = _Flattener(feed)
     try:
@@ -51,6 +55,14 @@ def read(source: Source, feed: Feed) -> Iterator[Chunk]:
         raise Refused(f"{source.shown}: it declares a document type, which no return has. Export it again without.")
     flattener.rest(root)
     yield from flattener.chunks()
+
+
+def _declares_entities(source: Source) -> bool:
+    """Whether the file has a document type declaration anywhere: the door to entities and to reading other files."""
+    if not source.size:
+        return False
+    with source.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return any(content.find(mark) >= 0 for mark in DECLARATIONS)
 
 
 def _forget(element: etree._Element) -> None:
@@ -181,14 +193,14 @@ class _Flattener:
 
     def _walk(self, element: etree._Element, place: _Place, row: Row, own: str) -> None:
         text = element.text
-        if text is not None and not text.isspace() and len(element):
+        if text is not None and len(element) and text.strip():
             place.mark("F12", element.tag, row)
         targets = place.targets
         for child in element:
             tag = child.tag
             position, nested = targets.get(tag) or place.learn(tag)
             tail = child.tail
-            if tail is not None and not tail.isspace():
+            if tail is not None and tail.strip():
                 place.mark("F12", tag, row)
             if nested is not None:
                 self._record(child, nested, own)
