@@ -60,7 +60,7 @@ lint: setup ## Format and fix what can be fixed
 	@$(RUN) ruff format . && $(RUN) ruff check --fix . && $(RUN) mypy
 
 clean: ## Remove state, output and environment (the embedded server and its data too)
-	@test ! -x .venv/bin/send-returns || .venv/bin/send-returns server remove
+	@test ! -x .venv/bin/send-returns || { .venv/bin/send-returns down; .venv/bin/send-returns server remove; }
 	@rm -rf .send-returns output .venv .tools dbt_project/target dbt_project/logs
 
 .PHONY: help setup run test up down secrets status bench lint clean
