@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import xlsxwriter
 
-from send_returns.returns import layouts
+from send_returns import layouts
 
 AS_OF = date(2026, 10, 31)
 LAYOUT = layouts.load("area_send_annex_a", AS_OF)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from send_returns import layouts
 from send_returns.quality.lists import find_header, heading_key, read_list
-from send_returns.returns import layouts
 
 LAYOUT = layouts.load("area_send_annex_a", date(2026, 10, 31)).lists[0]
 

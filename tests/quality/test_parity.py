@@ -10,10 +10,10 @@ import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from send_returns import layouts
+from send_returns.layouts import Column
 from send_returns.quality import gating
 from send_returns.quality.check import check
-from send_returns.returns import layouts
-from send_returns.returns.layouts import Column
 from send_returns.settings import Settings
 
 AS_OF = date(2026, 10, 31)

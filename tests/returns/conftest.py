@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from send_returns import warehouse
-from send_returns.returns import layouts, publish
+from send_returns import layouts, warehouse
+from send_returns.returns import publish
 from send_returns.settings import Settings
 
 AS_OF = date(2026, 11, 24)

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from send_returns import layouts
 from send_returns.quality import rules
-from send_returns.returns import declarations, layouts
+from send_returns.returns import declarations
 
 
 def test_every_declared_return_says_what_its_layout_needs(partnership: Any) -> None:

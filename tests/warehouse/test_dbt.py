@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from send_returns.returns import layouts
+from send_returns import layouts
 from send_returns.settings import PROJECT, Settings
 from send_returns.warehouse import connect, dbt
 

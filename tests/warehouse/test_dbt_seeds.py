@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from dateutil.easter import easter
 
-from send_returns.returns import layouts
+from send_returns import layouts
 from send_returns.settings import PROJECT
 
 SEEDS = PROJECT / "dbt_project" / "seeds"

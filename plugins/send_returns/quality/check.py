@@ -9,14 +9,14 @@ from typing import Literal
 import duckdb
 import polars as pl
 
+from send_returns import layouts
+from send_returns.layouts import Layout, ListLayout
 from send_returns.quality import rules
 from send_returns.quality.deliveries import check_delivery
 from send_returns.quality.lists import UNREADABLE, SheetList
 from send_returns.quality.report import CheckReport, FileSummary, Findings
 from send_returns.quality.rules import Rule, Severity
 from send_returns.quality.workbook import RETURN, TEXT_SUFFIXES, NotAReturn, UnreadableFile, read_return
-from send_returns.returns import layouts
-from send_returns.returns.layouts import Layout, ListLayout
 
 Format = Literal["text", "json"]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import psycopg
 
+from send_returns import layouts
 from send_returns.quality import rules
 from send_returns.quality.failures import GateFailed
 from send_returns.quality.rules import Rule, literal
 from send_returns.quality.swap import swap
-from send_returns.returns import layouts
 from send_returns.settings import Settings
 from send_returns.warehouse import connect
 

@@ -9,7 +9,7 @@ from itertools import zip_longest
 
 import polars as pl
 
-from send_returns.returns.layouts import Column, ListLayout
+from send_returns.layouts import Column, ListLayout
 
 HEADER_WITHIN = 30
 UNREADABLE = "__unreadable"

@@ -12,7 +12,7 @@ import yaml
 from send_returns.settings import PROJECT
 
 if TYPE_CHECKING:
-    from send_returns.returns.layouts import Layout
+    from send_returns.layouts import Layout
 
 Severity = Literal["error", "query", "critical"]
 Scope = Literal["both", "gate", "check"]

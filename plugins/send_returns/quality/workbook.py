@@ -20,9 +20,9 @@ from pathlib import Path
 
 import polars as pl
 
+from send_returns import layouts
+from send_returns.layouts import Layout, ListLayout
 from send_returns.quality.lists import HEADER_WITHIN, SheetList, find_header, read_list
-from send_returns.returns import layouts
-from send_returns.returns.layouts import Layout, ListLayout
 
 RETURN = "area_send_annex_a"
 MAX_FILE_BYTES = 500_000_000

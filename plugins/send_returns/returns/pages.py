@@ -12,9 +12,9 @@ from datetime import date
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from send_returns.layouts import Column, Layout
 from send_returns.returns.declarations import Declaration
 from send_returns.returns.evidence import Evidence, RuleResult, Run
-from send_returns.returns.layouts import Column, Layout
 
 if TYPE_CHECKING:
     from send_returns.quality.rules import Rule

@@ -10,12 +10,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from send_returns import warehouse
+from send_returns import layouts, warehouse
+from send_returns.layouts import Layout, ListLayout
 from send_returns.quality import rules as quality_rules
-from send_returns.returns import declarations, evidence, layouts, pack, pages, workbook
+from send_returns.returns import declarations, evidence, pack, pages, workbook
 from send_returns.returns.declarations import Declaration
 from send_returns.returns.evidence import Evidence, NotPublishable, Run
-from send_returns.returns.layouts import Layout, ListLayout
 from send_returns.settings import Settings
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

@@ -17,7 +17,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from send_returns.failure import Failure
-from send_returns.returns.layouts import Column, ListLayout
+from send_returns.layouts import Column, ListLayout
 from send_returns.returns.pages import Cell, Heading, Page, Paragraph, Table, uk_date
 
 Value = Any  # what psycopg gives for text, date, integer and numeric columns: str, date, int, Decimal or None

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Literal, cast
 import psycopg
 from psycopg import sql
 
+from send_returns import layouts
 from send_returns.failure import Failure
-from send_returns.returns import layouts
 from send_returns.settings import Settings
 from send_returns.warehouse.connections import address, connect
 

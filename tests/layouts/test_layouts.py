@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from send_returns.returns import layouts
+from send_returns import layouts
 
 DELTA = """
 return: area_send_annex_a
