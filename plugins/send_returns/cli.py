@@ -79,7 +79,9 @@ Inbox = Annotated[
 ]
 Output = Annotated[Path, typer.Option(file_okay=False, help="Where published returns go.")]
 Run = Annotated[str | None, typer.Option("--run", help="The run. [default: the one opened last]")]
-Children = Annotated[int, typer.Option(min=50, help="Children with SEND; the county has 36,500 among 200,000 pupils.")]
+Children = Annotated[
+    int, typer.Option(min=100, max=120_000, help="Children with SEND; the county has 36,500 among 200,000 pupils.")
+]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same county, byte for byte.")]
 
 
@@ -168,6 +170,8 @@ def simulate(
     from send_returns import screen
     from send_returns.simulate import simulate as write
 
+    if (out / "inbox").exists():
+        raise Failure(f"{out / 'inbox'} exists already: give a new folder, or remove it.")
     with screen.progress(console) as step:
         counts = write(out, children=children, seed=seed, as_of=as_of or clock.today(), mess=mess.value, progress=step)
     screen.show_counts(console, counts)

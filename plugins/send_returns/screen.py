@@ -59,17 +59,20 @@ def _table(title: str, *columns: str) -> Table:
         title_style="bold",
         box=box.SIMPLE_HEAD if headed else None,
         show_header=headed,
+        show_edge=False,
         pad_edge=False,
     )
     for column in columns:
         is_number = column.startswith("#")
-        table.add_column(column.lstrip("#"), justify="right" if is_number else "left", no_wrap=True)
+        table.add_column(column.lstrip("#"), justify="right" if is_number else "left", no_wrap=column != "Detail")
     return table
 
 
 def show_counts(console: Console, counts: Mapping[str, Any], title: str = "") -> None:
-    """Ids and counts of one stage, a line each."""
-    table = Table(title=title or None, title_justify="left", box=None, show_header=False, pad_edge=False)
+    """Ids and counts of one stage, a line each, below the stage's name if it has a title."""
+    if title:
+        console.print(f"[bold]{title}[/]")
+    table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in counts.items():
         table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
     console.print(table)
@@ -111,10 +114,11 @@ def _run(console: Console, connection: psycopg.Connection, summary: "RunSummary"
     console.print()
     side: list[RenderableType] = [
         _feeds(connection, run_id),
-        Group(_children(connection, run_id), _checks(connection, run_id)),
+        Group(_children(connection, run_id), "", _checks(connection, run_id)),
     ]
     console.print(Columns(side, padding=(0, 4)))
-    console.print(_stages(connection, run_id, f"{partnership}/{summary.as_of}", summary.wall_seconds))
+    console.print()
+    _stages(console, connection, run_id, f"{partnership}/{summary.as_of}", summary.wall_seconds)
     _blocking(console, connection, run_id)
     console.print()
 
@@ -167,6 +171,8 @@ def _checks(connection: psycopg.Connection, run_id: str) -> Table:
         " from audit.check_result where run_id = %s",
         [run_id],
     ).fetchone() or (0, 0, 0, 0)
+    table.columns[0].min_width = len("found in more than one feed")  # the figures stand below those of the children
+    table.columns[1].min_width = 6
     table.add_row("passed", f"[green]{rows[0]:,}[/]")
     table.add_row("failed within tolerance", f"{rows[1]:,}")
     table.add_row("failed, release stopped", f"[red]{rows[2]:,}[/]" if rows[2] else "0")
@@ -174,15 +180,17 @@ def _checks(connection: psycopg.Connection, run_id: str) -> Table:
     return table
 
 
-def _stages(connection: psycopg.Connection, run_id: str, landing_key: str, wall_seconds: float) -> Text:
+def _stages(
+    console: Console, connection: psycopg.Connection, run_id: str, landing_key: str, wall_seconds: float
+) -> None:
     rows = connection.execute(
         "select stage, seconds from audit.stage where run_id in (%s, %s)"
         " order by array_position(array['land reference', 'land council', 'land icb', 'link', 'build staging',"
         " 'build intermediate', 'build returns', 'gate', 'publish'], stage)",
         [run_id, landing_key],
     ).fetchall()
-    spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in rows)
-    return Text.assemble(("Time  ", "bold"), spent, (f"; whole run {wall_seconds:.1f} s", "bold"))
+    console.print(f"[bold]Time[/]  whole run {wall_seconds:.1f} s; each stage when it last worked:")
+    console.print(Columns([f"{stage} {seconds:.1f} s" for stage, seconds in rows], padding=(0, 3)))
 
 
 def _blocking(console: Console, connection: psycopg.Connection, run_id: str) -> None:
