@@ -75,6 +75,9 @@ def test_unknown_feed_has_no_contract() -> None:
         ("ssda903", "SSDA903_2020_header.csv", "2020", date(2020, 3, 31)),
         ("ssda903", "ssda903_2026-11-02", "2027", date(2026, 11, 2)),
         ("ssda903", "ssda903_2026-03-31", "2026", date(2026, 3, 31)),
+        ("ssda903", "ssda903_2028-02-29", "2028", date(2028, 2, 29)),
+        ("ssda903", "ssda903_2028_02_29", "2028", date(2028, 2, 29)),
+        ("ssda903", "ssda903_20280401", "2029", date(2028, 4, 1)),
         ("ehe_register", "ehe_register_2026-10-01.csv", "2026-10-01", date(2026, 10, 1)),
         ("gias", "edubasealldata20261001.csv", "2026-10-01", date(2026, 10, 1)),
         ("gias", "edubasealldata20261399.csv", "2026", date(2026, 12, 31)),
@@ -86,3 +89,7 @@ def test_period_is_read_from_the_name(feed: str, name: str, key: str, reference_
 
 def test_name_without_a_period_states_none() -> None:
     assert feeds.load("school_census").period.from_name("census") is None
+
+
+def test_digits_of_another_script_do_not_make_a_second_key_for_the_same_day() -> None:
+    assert feeds.load("ehe_register").period.from_name("ehe_20\u0662\u0666-10-01.csv") is None

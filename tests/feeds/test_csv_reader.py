@@ -60,6 +60,25 @@ def test_names_survive_whatever_encoding_they_came_in(take: Take, encoding: str)
     assert taken.loaded["child"].select("surname", "forename").rows() == [("O’Brien", "Zoë"), ("Núñez", "Siân")]
 
 
+@pytest.mark.parametrize("broken", [b"x", b"\x00\xd8a\x00"])
+def test_broken_utf_16_is_refused_in_one_line_without_its_bytes(take: Take, broken: bytes) -> None:
+    content = "\n".join([HEADER, *many()]).encode("utf-16") + broken
+    with pytest.raises(feeds.Refused, match=r"2026_header\.csv: not well-formed UTF-16"):
+        take("ssda903", {"2026_header.csv": content})
+
+
+def test_utf_16_may_have_any_character_where_the_start_of_the_file_ends(take: Take) -> None:
+    text = "\n".join([HEADER, *many("1,1,01/02/2015,WBRI,\U0001f600" + "\U0001f600" * 70_000 + ",,")]) + "\n"
+    for shift in ("", " "):
+        taken = take("ssda903", {"2026_header.csv": (shift + text).encode("utf-16")})
+        assert taken.loaded["header"].height == 101
+
+
+def test_a_file_of_nothing_but_ragged_rows_is_refused(take: Take) -> None:
+    with pytest.raises(feeds.Refused, match="30 of 30 rows cannot be taken"):
+        take("ssda903", header_file(*["1,x"] * 30))
+
+
 def test_a_broken_byte_costs_its_row_and_not_the_names_of_the_others(take: Take) -> None:
     good = [f"{number},1,01/02/2015,WBRI,Zoë,,".encode() for number in range(100)]
     content = b"\n".join([HEADER.encode(), *good, b"x,1,01/02/2015,WBRI,Zo\xeb,,"]) + b"\n"

@@ -99,7 +99,8 @@ class TableChecker:
         typed: list[pl.Series] = []
         missing: list[tuple[Column, pl.Series]] = []
         for column in table.columns:
-            if column.name not in text.columns:
+            # polars types what comes of no cells as it likes.
+            if column.name not in text.columns or not text.height:
                 values = pl.Series(column.name, [None], dtype=TYPES[column.type]).new_from_index(0, text.height)
             elif column.name in quick.columns and quick[column.name].null_count() == text[column.name].null_count():
                 values = quick[column.name]

@@ -229,7 +229,7 @@ def _feed(organisation: Organisation, contract: OpenDataContractStandard) -> Fee
         tolerance=custom["tolerance"],
         date_formats=tuple(custom["date_formats"]),
         period=PeriodRule(
-            names=tuple(re.compile(pattern, re.IGNORECASE) for pattern in period.get("names", [])),
+            names=tuple(re.compile(pattern, re.IGNORECASE | re.ASCII) for pattern in period.get("names", [])),
             year_end=period.get("year_end", "12-31"),
             is_year=period.get("is_year", False),
             table=columns.get("table"),

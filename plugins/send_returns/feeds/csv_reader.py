@@ -1,5 +1,6 @@
 """CSV to text in batches. Every record is yielded, or rejected with its reason; none is padded, cut or lost."""
 
+import codecs
 import csv
 import io
 import json
@@ -27,9 +28,19 @@ HEADER_SHARE = 0.4
 
 
 def read(source: Source, table: Table) -> Iterator[Chunk]:
-    """The rows of a file. Raises Refused when no row of its start is a header of `table`."""
+    """The rows of a file. Raises Refused when no row of its start is a header of `table`, or it is broken UTF-16."""
+    try:
+        yield from _read(source, table)
+    except UnicodeDecodeError:
+        # Bytes of UTF-16 that are no text cannot be told from their neighbours, as those of UTF-8 can.
+        raise Refused(f"{source.shown}: not well-formed UTF-16. Was it cut short? Send it again, as UTF-8.") from None
+
+
+def _read(source: Source, table: Table) -> Iterator[Chunk]:
     with source.path.open("rb") as file:
-        head = file.read(HEAD_BYTES).decode(source.encoding, errors="surrogateescape")
+        # A decoder that awaits more does not mind where the start of the file was cut off.
+        decoder = codecs.getincrementaldecoder(source.encoding)("surrogateescape")
+        head = decoder.decode(file.read(HEAD_BYTES))
     header = headers.find(head, table.by_header, max(1, round(len(table.columns) * HEADER_SHARE)))
     if header is None:
         raise Refused(
