@@ -196,6 +196,18 @@ def test_a_workbook_without_the_lists_is_not_read(workbook: Write, capsys: pytes
     assert "no sheet named List_1 nor List_2" in _refused(workbook({"Sheet1": [["Unique ID"]]}), capsys)
 
 
+def test_a_files_name_cannot_write_on_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\x1b[2J\n_2026-10-01.csv"))
+    path.write_text("ehe_id,upn,uln,nhs_number,surname,forename\n1,,,,,\n")
+    assert main_check([path], None, AS_OF, "text") == 0
+    assert main_check([path], "gias", AS_OF, "text") == 2
+    told = capsys.readouterr()
+    for text in (told.out, told.err):
+        assert "\x1b" not in text
+        assert "\\udcff\\x1b[2J" in text
+        assert text.encode()
+
+
 def test_an_unknown_feed_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.xml").write_bytes(b"<x/>")
     assert main_check([tmp_path / "x.xml"], "no_such_feed", AS_OF, "json") == 2

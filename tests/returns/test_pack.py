@@ -126,6 +126,23 @@ def test_a_files_name_cannot_write_on_the_terminal(sealed: Path) -> None:
     assert verify(sealed).lines() == ["x\\x1b[2Jx is not part of the pack"]
 
 
+def test_what_a_manifest_says_of_itself_cannot_write_on_the_terminal(sealed: Path) -> None:
+    facts = {"return": "\ud800\n\x1b[2Jgood", "as_of": ["2026"]}
+    for proof in ("manifest.json", "SHA256SUMS"):
+        (sealed / proof).unlink()
+    seal(sealed, {"return": "x"})
+    manifest = json.loads((sealed / "manifest.json").read_bytes())
+    (sealed / "manifest.json").write_text(json.dumps(manifest | facts))
+    sums = (sealed / "SHA256SUMS").read_text().splitlines()
+    kept = [line for line in sums if not line.endswith("manifest.json")]
+    (sealed / "SHA256SUMS").write_text("\n".join([*kept, f"{digest(sealed / 'manifest.json')}  manifest.json"]))
+    report = verify(sealed)
+    assert report.exit_code == 0
+    assert report.lines()[0].startswith(
+        f"{sealed}: 4 files are as sealed: \\ud800\\n\\x1b[2Jgood as of ['2026'], run None"
+    )
+
+
 def test_a_writer_that_fails_leaves_nothing(tmp_path: Path) -> None:
     def fail() -> None:
         with staged(tmp_path / "2026-11-24", tmp_path / "superseded") as folder:

@@ -14,7 +14,7 @@ from send_returns.layouts import Layout, ListLayout
 from send_returns.quality import rules
 from send_returns.quality.deliveries import check_delivery
 from send_returns.quality.lists import UNREADABLE, SheetList
-from send_returns.quality.report import CheckReport, FileSummary, Findings
+from send_returns.quality.report import CheckReport, FileSummary, Findings, printable
 from send_returns.quality.rules import Rule, Severity
 from send_returns.quality.workbook import RETURN, TEXT_SUFFIXES, NotAReturn, UnreadableFile, read_return
 
@@ -175,7 +175,7 @@ def main_check(paths: Sequence[Path], feed: str | None, as_of: date, fmt: Format
     try:
         report = check(paths, feed, as_of)
     except (UnreadableFile, layouts.LayoutError) as error:
-        sys.stderr.write(" ".join(str(error).split()) + "\n")
+        sys.stderr.write(printable(" ".join(str(error).split())) + "\n")
         return 2
     if fmt == "json":
         report.write_json(sys.stdout)

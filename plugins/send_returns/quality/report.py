@@ -91,7 +91,7 @@ class CheckReport:
         console = Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
         table = Table("Rule", "Severity", "Where", "What is wrong and what to do", "Rows", box=None, pad_edge=False)
         for found in self.findings:
-            where = "\n".join((f"{found.file}, {found.table}", *found.fields))
+            where = "\n".join(map(printable, (f"{found.file}, {found.table}", *found.fields)))
             shown = Text(found.severity, style=STYLES[found.severity])
             table.add_row(Text(found.rule), shown, Text(where), Text(found.message), Text(_rows(found.rows)))
         if self.findings:
@@ -99,13 +99,18 @@ class CheckReport:
             console.print()
         for file in self.files:
             counts = f"{file.rows_in} rows in, {file.rows_accepted} accepted, {file.rows_quarantined} quarantined"
-            console.print(Text(f"{file.file} ({file.feed}): {counts}"))
+            console.print(Text(f"{printable(file.file)} ({file.feed}): {counts}"))
         count: Counter[str] = Counter()
         for found in self.findings:
             count[found.severity] += len(found.rows)
         errors = sum(count[severity] for severity in ERRORS)
         totals = f"{errors} errors, {sum(count.values()) - errors} to look at"
         console.print(Text(f"As of {self.as_of.isoformat()}: {totals}."))
+
+
+def printable(text: str) -> str:
+    """Text with what could write elsewhere on a terminal, or cannot be written at all, escaped: names are hostile."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def _words(found: Findings) -> str:

@@ -62,10 +62,10 @@ class VerifyReport:
             }
             # A file's name is hostile too: it must not be able to write on the terminal.
             return [f"{ascii(problem.file)[1:-1]} {meaning[problem.state]}" for problem in self.problems]
-        manifest = self.manifest or {}
+        # So is what the manifest says of itself.
+        what, as_of, run = (ascii(str((self.manifest or {}).get(key)))[1:-1] for key in ("return", "as_of", "run_id"))
         return [
-            f"{self.pack}: {self.files} files are as sealed: {manifest.get('return')} as of {manifest.get('as_of')},"
-            f" run {manifest.get('run_id')}. It carries no signature."
+            f"{self.pack}: {self.files} files are as sealed: {what} as of {as_of}, run {run}. It carries no signature."
         ]
 
 
