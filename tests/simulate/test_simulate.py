@@ -234,6 +234,13 @@ def test_hostile_files_hold_what_they_promise(county: Make) -> None:
     assert any("=HYPERLINK" in name.text for name in _sen2(made).iter("Surname"))
 
 
+def test_a_hostile_line_is_not_put_into_a_file_so_short_that_all_of_it_would_be_refused(county: Make) -> None:
+    (file,) = (county("hostile").inbox / "council" / "ehe_register").rglob("*.csv")
+    content = file.read_bytes()
+    assert content.count(b"\n") < 200
+    assert b"UNCLOSED" not in content
+
+
 def test_names_are_as_hard_as_real_ones(county: Make) -> None:
     names = county("none").truth("person")
     assert names["surname"].str.contains("O'Brien").any()

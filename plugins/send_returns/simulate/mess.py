@@ -171,8 +171,8 @@ def broken_lines(table: Table, level: str) -> bytes:
     """Lines to put after a CSV's last, nobody's: too few fields, too many, and (hostile) bytes that are not UTF-8."""
     if level == "none" or table.name not in ("pupilonroll", "child", "cyp201carecontact"):
         return b""
-    # Two broken lines in a short file would be more than a contract tolerates, and the whole delivery refused.
-    if level == "realistic" and table.frame.height < 100:
+    # Broken lines in a short file would be more than a contract tolerates, and the whole delivery refused.
+    if table.frame.height < (100 if level == "realistic" else 200):
         return b""
     width = len([c for c in table.frame.columns if c != PERSON])
     short = ",".join(["RAGGED1", *[""] * (width // 2)])
