@@ -181,7 +181,7 @@ def simulate(
 def check(
     files: Annotated[list[Path], typer.Argument(help="One delivery's files, or one Annex A workbook.")],
     feed: Annotated[
-        str | None, typer.Option(help="Which feed the files are. [default: found from the headers]")
+        str | None, typer.Option(help="Which feed the files are. [default: found from file names and headers]")
     ] = None,
     as_of: AsOf = None,
     format: Annotated[Format, typer.Option(help="text to read, json to process.")] = Format.text,  # noqa: A002
