@@ -2,12 +2,14 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from send_returns.quality import GateFailed, gate, gating, rules
+from send_returns.failure import Failure
+from send_returns.quality import GateFailed, expectation, gate, gating, rules
 from send_returns.quality.rules import Rule
 from send_returns.settings import Settings
 
@@ -153,6 +155,14 @@ def test_a_rule_that_raises_blocks_and_leaves_the_others_at_work(
     )
     assert outcomes == [("101b", "error", None, True), ("101c", "fail", 1, False)]
     assert _rows(connection, "select to_regnamespace('returns')") == [(None,)]
+
+
+def test_a_judge_that_cannot_connect_is_one_line_without_the_password(tmp_path: Path) -> None:
+    nowhere = Settings(home=tmp_path, database_url="postgresql://owner:Qx7Canary@127.0.0.1:9/nothing")
+    with pytest.raises(Failure, match="nothing was judged") as failure:
+        expectation.validate(nowhere, "candidate_audit", "counts", [])
+    assert "Qx7Canary" not in str(failure.value)
+    assert failure.value.__suppress_context__
 
 
 def test_a_candidate_that_was_not_built_is_an_error(candidate: Settings, connection: psycopg.Connection) -> None:

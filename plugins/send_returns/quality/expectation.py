@@ -10,12 +10,14 @@ import great_expectations as gx
 import sqlalchemy as sa
 from great_expectations.core.metric_domain_types import MetricDomainTypes
 from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.datasource.fluent.interfaces import TestConnectionError
 from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.metadata_types import FailureSeverity
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
+from send_returns.failure import Failure
 from send_returns.quality.rules import Rule
 from send_returns.settings import Settings
 from send_returns.warehouse import url
@@ -72,13 +74,17 @@ class ExpectRuleToHold(BatchExpectation):
 def validate(settings: Settings, schema: str, view: str, rules: list[Rule]) -> dict[str, tuple[int, int] | None]:
     """Have Great Expectations judge every rule by the counts in a view: (failing, checked), or None where it raised.
 
-    Sends nothing anywhere and keeps nothing; of the results only the two counts are read.
+    Sends nothing anywhere and keeps nothing; of the results only the two counts are read. Raises Failure where it
+    cannot connect.
     """
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     address = f"{url(settings, 'postgresql+psycopg2')}?options=-csearch_path%3D{schema}"
-    source = context.data_sources.add_postgres("warehouse", connection_string=address)
+    try:
+        source = context.data_sources.add_postgres("warehouse", connection_string=address)
+    except TestConnectionError:
+        raise Failure("Great Expectations cannot reach the database: nothing was judged. Run the gate again.") from None
     batch = source.add_table_asset(view, table_name=view).add_batch_definition_whole_table("all")
     suite = gx.ExpectationSuite(
         name="release",
