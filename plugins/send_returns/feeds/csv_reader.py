@@ -20,7 +20,7 @@ from send_returns.feeds.contract import Table
 from send_returns.feeds.source import Source
 
 HEAD_BYTES = 1 << 18
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 8 << 20
 BATCH_ROWS = 20_000
 LINE_LIMIT = 4 << 20
 # A header row is one that has at least this share of the contract's columns.

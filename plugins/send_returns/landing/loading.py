@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
 import psycopg
 from psycopg import sql
-from psycopg.pq import TransactionStatus
 
 from send_returns import feeds, warehouse
 from send_returns.failure import Failure
@@ -31,7 +31,7 @@ from send_returns.settings import Settings
 
 LOCK = 0x5E4D
 # Batches made ahead of the server, and feeds landed at a time: one's parsing overlaps the other's loading.
-AHEAD = 8
+AHEAD = 2
 AT_ONCE = 2
 OUTCOMES = ("accepted", "refused", "unchanged", "arriving", "unreadable", "rows_in", "loaded", "quarantined")
 log = logging.getLogger(__name__)
@@ -85,29 +85,13 @@ def _size(found: Found) -> int:
 def _feed(settings: Settings, deliveries: list[Found], whose: Partnership) -> Counter[str]:
     """Land the deliveries of one feed in their order, because a later one replaces an earlier one of its period."""
     counts: Counter[str] = Counter()
-    feed = deliveries[0].feed
-    with warehouse.connect(settings, purpose=f"send-returns land {feed.id}") as connection:
-        taken = connection.execute(
-            "select delivery_id from landing.delivery where partnership = %s and feed = %s and status <> 'refused'",
-            [whose.id, feed.id],
-        ).fetchall()
-        connection.commit()
-        current = _Arrived(deliveries[0], [], whose)
-        try:
-            with closing(_ahead(_steps(settings, deliveries, whose, {known for (known,) in taken}))) as steps:
-                for step in steps:
-                    if isinstance(step, _Arrived):
-                        current = step
-                    elif outcome := _take(connection, current, step):
-                        counts.update(outcome)
-                        told = ", ".join(f"{number} {what}" for what, number in outcome.items())
-                        log.info("%s %s: %s", feed.id, _shown(current.found.name), told)
-        except psycopg.Error as error:
-            # The server's text may quote the row that it stumbled on.
-            raise Failure(
-                f"{feed.id}: the database did not take delivery {_shown(current.found.name)}"
-                f" (SQLSTATE {error.sqlstate}). Nothing of it was kept: land again, and report it if that fails too."
-            ) from None
+    archived = ((found, _archived(settings, found)) for found in deliveries)
+    with (
+        warehouse.connect(settings, purpose=f"send-returns land {deliveries[0].feed.id}") as connection,
+        closing(_ahead(archived)) as ready,
+    ):
+        for found, sources in ready:
+            counts.update({sources: 1} if isinstance(sources, str) else _one(connection, found, sources, whose))
     return counts
 
 
@@ -157,151 +141,136 @@ def delivery_id(of: str, feed: str, content_sha256: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-class _Arrived:
-    """A delivery whose files are in the archive."""
-
-    def __init__(self, found: Found, sources: list[feeds.Source], whose: Partnership) -> None:
-        self.found, self.sources, self.whose = found, sources, whose
-        self.content = content_hash(sources, found.is_set) if sources else hashlib.sha256().hexdigest()
-        self.id = delivery_id(whose.id, found.feed.id, self.content)
-        self.is_known = False
-
-
-Copy = tuple[sql.SQL | sql.Composed, bytes]
-# What the working thread hands over, in order: a delivery that begins, rows to copy, how it ended (read to its end,
-# refused, or an outcome that needs no database).
-Step = _Arrived | list[Copy] | feeds.Delivery | feeds.Refused | str
-
-
-def _steps(settings: Settings, deliveries: list[Found], whose: Partnership, taken: set[int]) -> Iterator[Step]:
-    """Archive, read and type one delivery after the other; those `taken` before are not read again."""
-    for found in deliveries:
-        try:
-            sources = [archive(settings, path, name) for name, path in found.files]
-        except StillArriving:
-            yield "arriving"
-            continue
-        except OSError as error:
-            log.error(  # noqa: TRY400 - the reason in one line; a traceback adds nothing
-                "%s: a file of delivery %s cannot be read (%s). Links are not followed: put the file itself there.",
-                found.feed.id,
-                _shown(found.name),
-                error.strerror,
-            )
-            yield "unreadable"
-            continue
-        arrived = _Arrived(found, sources, whose)
-        yield arrived
-        if arrived.id in taken:
-            yield "unchanged"
-            continue
-        delivery = feeds.Delivery(found.feed, found.name, sources, whose.la_number)
-        try:
-            yield []
-            for batch in delivery.batches():
-                yield _encoded(batch, arrived.id)
-        except feeds.Refused as refusal:
-            yield refusal
-        else:
-            yield delivery
-
-
-def _take(connection: psycopg.Connection, arrived: _Arrived, step: Step) -> dict[str, int] | None:
-    """Do one step in the database, and say how the delivery ended if it did; each is one transaction."""
-    match step:
-        case str():
-            return {step: 1}
-        case list():
-            if connection.info.transaction_status == TransactionStatus.IDLE:
-                arrived.is_known = _is_known(connection, arrived)
-                if not arrived.is_known:
-                    _record(connection, arrived, "accepted", None)
-            if not arrived.is_known:
-                for statement, data in step:
-                    with connection.cursor().copy(statement) as copy:
-                        copy.write(data)
-            return None
-        case feeds.Refused():
-            connection.rollback()
-            outcome = _refuse(connection, arrived, str(step))
-        case feeds.Delivery():
-            outcome = {"unchanged": 1} if arrived.is_known else _accept(connection, arrived, step)
-    connection.commit()
-    return outcome
-
-
-def _is_known(connection: psycopg.Connection, arrived: _Arrived) -> bool:
-    """Whether these bytes were taken before. What was refused is tried again: the contract may have changed."""
-    whose = f"{arrived.whose.id}/{arrived.found.feed.id}"
-    connection.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK, whose])
-    known = connection.execute(
-        "select 1 from landing.delivery where delivery_id = %s and status <> 'refused'", [arrived.id]
-    ).fetchone()
-    return known is not None
-
-
-def _record(connection: psycopg.Connection, arrived: _Arrived, status: str, reason: str | None) -> None:
-    feed = arrived.found.feed
-    connection.execute("delete from audit.finding where delivery_id = %s", [arrived.id])
-    connection.execute(
-        "insert into landing.delivery (delivery_id, partnership, organisation, feed, contract_version, name,"
-        " content_sha256, status, reason, rows_in, rows_loaded, rows_quarantined)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0, 0)"
-        " on conflict (delivery_id) do update set status = excluded.status, reason = excluded.reason,"
-        " contract_version = excluded.contract_version, name = excluded.name",
-        [
-            arrived.id,
-            arrived.whose.id,
-            feed.organisation,
-            feed.id,
-            feed.version,
-            arrived.found.name,
-            arrived.content,
-            status,
-            reason,
-        ],
-    )
-    connection.cursor().executemany(
-        "insert into landing.delivery_file values (%s, %s, %s, %s) on conflict do nothing",
-        [[arrived.id, source.name, source.sha256, source.size] for source in arrived.sources],
-    )
-
-
-def _accept(connection: psycopg.Connection, arrived: _Arrived, delivery: feeds.Delivery) -> dict[str, int]:
-    """Write the counts and the period of a delivery whose rows are loaded; it replaces the earlier of its period."""
-    for table, counts in delivery.counts.items():
-        connection.execute(
-            "insert into landing.delivery_table values (%s, %s, %s, %s, %s)",
-            [arrived.id, table, counts.rows_in, counts.loaded, counts.quarantined],
+def _archived(settings: Settings, found: Found) -> list[feeds.Source] | str:
+    """The delivery's files in the archive, or the outcome that there is instead."""
+    try:
+        return [archive(settings, path, name) for name, path in found.files]
+    except StillArriving:
+        return "arriving"
+    except OSError as error:
+        log.error(  # noqa: TRY400 - the reason in one line; a traceback adds nothing
+            "%s: a file of delivery %s cannot be read (%s). Links are not followed: put the file itself there.",
+            found.feed.id,
+            _shown(found.name),
+            error.strerror,
         )
-    loaded = sum(counts.loaded for counts in delivery.counts.values())
-    quarantined = sum(counts.quarantined for counts in delivery.counts.values())
-    period = delivery.period
-    connection.execute(
-        "update landing.delivery set status = 'superseded'"
-        " where partnership = %s and feed = %s and period_key = %s and status = 'accepted'",
-        [arrived.whose.id, arrived.found.feed.id, period.key],
-    )
-    connection.execute(
-        "update landing.delivery set period_key = %s, reference_on = %s, rows_in = %s, rows_loaded = %s,"
-        " rows_quarantined = %s where delivery_id = %s",
-        [period.key, period.reference_on, loaded + quarantined, loaded, quarantined, arrived.id],
-    )
-    return {"accepted": 1, "rows_in": loaded + quarantined, "loaded": loaded, "quarantined": quarantined}
+        return "unreadable"
 
 
-def _refuse(connection: psycopg.Connection, arrived: _Arrived, reason: str) -> dict[str, int]:
-    """Record a delivery of which nothing is loaded, and why."""
-    if _is_known(connection, arrived):
-        return {"unchanged": 1}
-    _record(connection, arrived, "refused", reason)
-    with connection.cursor().copy(_FINDING) as copy:
-        copy.write(_findings(finding("F16", "", expected=reason), arrived.id))
-    return {"refused": 1}
+def _one(
+    connection: psycopg.Connection, found: Found, sources: list[feeds.Source], whose: Partnership
+) -> dict[str, int]:
+    landing = _Landing(connection, found, sources, whose)
+    try:
+        try:
+            with connection.transaction():
+                outcome = landing.load()
+        except feeds.Refused as refusal:
+            with connection.transaction():
+                outcome = landing.refuse(str(refusal))
+        connection.commit()
+    except psycopg.Error as error:
+        # The server's text may quote the row that it stumbled on.
+        raise Failure(
+            f"{found.feed.id}: the database did not take delivery {_shown(found.name)} (SQLSTATE {error.sqlstate})."
+            " Nothing of it was kept: land again, and report it if that fails too."
+        ) from None
+    log.info("%s %s: %s", found.feed.id, _shown(found.name), ", ".join(f"{n} {what}" for what, n in outcome.items()))
+    return outcome
 
 
 def _shown(name: str) -> str:
     return name.encode("unicode_escape").decode("ascii")[:120]
+
+
+class _Landing:
+    """One delivery into the database; the caller holds the transaction."""
+
+    def __init__(
+        self, connection: psycopg.Connection, found: Found, sources: list[feeds.Source], whose: Partnership
+    ) -> None:
+        self._connection, self._found, self._sources, self._whose = connection, found, sources, whose
+        self._content = content_hash(sources, found.is_set) if sources else hashlib.sha256().hexdigest()
+        self._id = delivery_id(whose.id, found.feed.id, self._content)
+
+    def load(self) -> dict[str, int]:
+        """Load all rows, or none. Raises Refused."""
+        feed = self._found.feed
+        if self._is_known():
+            return {"unchanged": 1}
+        delivery = feeds.Delivery(feed, self._found.name, self._sources, self._whose.la_number)
+        self._record("accepted", None)
+        with closing(_ahead(_encoded(batch, self._id) for batch in delivery.batches())) as ready:
+            for statement, data in chain.from_iterable(ready):
+                with self._connection.cursor().copy(statement) as copy:
+                    copy.write(data)
+        counts = delivery.counts
+        for table, of_table in counts.items():
+            self._connection.execute(
+                "insert into landing.delivery_table values (%s, %s, %s, %s, %s)",
+                [self._id, table, of_table.rows_in, of_table.loaded, of_table.quarantined],
+            )
+        loaded = sum(of_table.loaded for of_table in counts.values())
+        quarantined = sum(of_table.quarantined for of_table in counts.values())
+        period = delivery.period
+        self._connection.execute(
+            "update landing.delivery set status = 'superseded'"
+            " where partnership = %s and feed = %s and period_key = %s and status = 'accepted'",
+            [self._whose.id, feed.id, period.key],
+        )
+        self._connection.execute(
+            "update landing.delivery set period_key = %s, reference_on = %s, rows_in = %s, rows_loaded = %s,"
+            " rows_quarantined = %s where delivery_id = %s",
+            [period.key, period.reference_on, loaded + quarantined, loaded, quarantined, self._id],
+        )
+        return {"accepted": 1, "rows_in": loaded + quarantined, "loaded": loaded, "quarantined": quarantined}
+
+    def refuse(self, reason: str) -> dict[str, int]:
+        """Record a delivery of which nothing was loaded, and why."""
+        if self._is_known():
+            return {"unchanged": 1}
+        self._record("refused", reason)
+        told = finding("F16", "", expected=reason)
+        with self._connection.cursor().copy(_FINDING) as copy:
+            copy.write(_findings(told, self._id))
+        return {"refused": 1}
+
+    def _is_known(self) -> bool:
+        """Whether these bytes were taken before. What was refused is tried again: the contract may have changed."""
+        self._connection.execute(
+            "select pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK, f"{self._whose.id}/{self._found.feed.id}"]
+        )
+        return bool(
+            self._connection.execute(
+                "select 1 from landing.delivery where delivery_id = %s and status <> 'refused'", [self._id]
+            ).fetchone()
+        )
+
+    def _record(self, status: str, reason: str | None) -> None:
+        found = self._found
+        self._connection.execute("delete from audit.finding where delivery_id = %s", [self._id])
+        self._connection.execute(
+            "insert into landing.delivery (delivery_id, partnership, organisation, feed, contract_version, name,"
+            " content_sha256, status, reason, rows_in, rows_loaded, rows_quarantined)"
+            " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0, 0)"
+            " on conflict (delivery_id) do update set status = excluded.status, reason = excluded.reason,"
+            " contract_version = excluded.contract_version, name = excluded.name",
+            [
+                self._id,
+                self._whose.id,
+                found.feed.organisation,
+                found.feed.id,
+                found.feed.version,
+                found.name,
+                self._content,
+                status,
+                reason,
+            ],
+        )
+        self._connection.cursor().executemany(
+            "insert into landing.delivery_file values (%s, %s, %s, %s) on conflict do nothing",
+            [[self._id, source.name, source.sha256, source.size] for source in self._sources],
+        )
 
 
 _FINDING = sql.SQL(
@@ -313,9 +282,9 @@ _QUARANTINE = sql.SQL(
 )
 
 
-def _encoded(batch: feeds.Checked, delivery: int) -> list[Copy]:
+def _encoded(batch: feeds.Checked, delivery: int) -> list[tuple[sql.SQL | sql.Composed, bytes]]:
     """COPY statements with their data. Text is never empty here, so that an empty cell can stand for null."""
-    pieces: list[Copy] = []
+    pieces: list[tuple[sql.SQL | sql.Composed, bytes]] = []
     table = batch.table
     if batch.loaded.height:
         names = list(columns(table))
@@ -363,13 +332,13 @@ def _csv(frame: pl.DataFrame) -> bytes:
 
 def _ahead(source: Iterator[T]) -> Generator[T, None, None]:
     """The same items, made by a thread that works ahead: the next batch is typed while the server takes this one."""
-    ready: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(AHEAD)
+    ready: queue.Queue[T | BaseException | None] = queue.Queue(AHEAD)
     stop = threading.Event()
 
     def work() -> None:
         try:
             for item in source:
-                ready.put((item,))
+                ready.put(item)
                 if stop.is_set():
                     return
             ready.put(None)
@@ -382,7 +351,7 @@ def _ahead(source: Iterator[T]) -> Generator[T, None, None]:
         while (item := ready.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
-            yield item[0]
+            yield item
     finally:
         stop.set()
         while worker.is_alive():
