@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,7 +16,7 @@ class Settings:
 
     home: Path
     partnership: str = "hertfordshire"
-    database_url: str | None = None
+    database_url: str | None = field(default=None, repr=False)  # it holds a password
     project: Path = PROJECT
 
     def folder(self, *parts: str) -> Path:
