@@ -142,5 +142,8 @@ def test_csds_takes_its_period_from_its_rows(take: Take) -> None:
     )
     row = "L1,RY4,9434765919,2015-01-01,2025-04-01 00:00:00,2025-04-01,2026-03-31\n"
     taken = take("csds", {"CYP001MPI.csv": header + row}, name="2025")
-    assert taken.delivery.period == feeds.Period("2025-04-01", date(2025, 4, 1))
+    assert taken.delivery.period == feeds.Period("RY4_2025-04-01", date(2025, 4, 1))
     assert taken.loaded["cyp001mpi"]["nhs_number"].to_list() == ["9434765919"]
+    # Another provider's extract of the same period replaces nobody's.
+    other = take("csds", {"CYP001MPI.csv": header + row.replace("RY4", "RWR")}, name="2025")
+    assert other.delivery.period.key == "RWR_2025-04-01"
