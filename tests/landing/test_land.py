@@ -3,7 +3,9 @@
 import hashlib
 import logging
 import os
+import pwd
 import shutil
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -300,3 +302,31 @@ def test_the_icb_changes_with_the_date() -> None:
     assert landing.partnership("hertfordshire", date(2026, 3, 31)).icb_code == "QM7"
     assert landing.partnership("hertfordshire", date(2026, 4, 1)).icb_code is None
     assert landing.partnership("hertfordshire", AS_OF).la_number == "919"
+
+
+def test_a_folder_that_may_not_be_opened_is_told_and_the_rest_is_found(
+    database: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Root may open any folder, so root looks as somebody else, who cannot enter pytest's own folders.
+    with tempfile.TemporaryDirectory() as folder:
+        inbox = Path(folder)
+        inbox.chmod(0o755)
+        for name in ("2026_autumn", "2026_closed"):
+            (inbox / "council" / "ehe_register" / name).mkdir(parents=True)
+        (inbox / "council" / "ehe_register" / "2026_closed").chmod(0)
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.seteuid(pwd.getpwnam("nobody").pw_uid)
+        try:
+            found = list(loading.discover(inbox, "council"))
+        finally:
+            if is_root:
+                os.seteuid(0)
+        assert [(one.name, one.is_set) for one in found] == [("2026_autumn", True), ("2026_closed", False)]
+        assert loading._archived(database, found[1]) == "unreadable"
+    assert "2026_closed cannot be read" in caplog.text
+
+
+def test_a_delivery_that_went_away_weighs_nothing(inbox: Path) -> None:
+    gone = inbox / "gone.csv"
+    assert loading._size(loading.Found(feeds.load("ehe_register"), "gone.csv", (("gone.csv", gone),), False)) == 0

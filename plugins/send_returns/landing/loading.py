@@ -79,7 +79,8 @@ def land(
 
 
 def _size(found: Found) -> int:
-    return sum(path.lstat().st_size for _, path in found.files)
+    # Only an order of work; whether a file can be read is for the archive to say.
+    return sum(path.lstat().st_size for _, path in found.files if os.path.lexists(path))
 
 
 def _feed(settings: Settings, deliveries: list[Found], whose: Partnership) -> Counter[str]:
@@ -111,12 +112,19 @@ def discover(inbox: Path, organisation: str) -> Iterator[Found]:
         for entry in sorted(os.scandir(folder), key=lambda e: os.fsencode(e.name)):
             if not _is_ready(entry.name):
                 continue
-            if entry.is_dir(follow_symlinks=False):
+            itself = ((_text(entry.name), Path(entry.path)),)
+            if not entry.is_dir(follow_symlinks=False):
+                yield Found(feed, _text(entry.name), itself, False)
+                continue
+            try:
                 inside = sorted(os.scandir(entry.path), key=lambda e: os.fsencode(e.name))
-                files = tuple((_text(e.name), Path(e.path)) for e in inside if _is_ready(e.name))
-                yield Found(feed, _text(entry.name), files, True)
-            else:
-                yield Found(feed, _text(entry.name), ((_text(entry.name), Path(entry.path)),), False)
+            except OSError:
+                # A folder that may not be opened goes to the archive as it is, which tells why and counts it.
+                yield Found(feed, _text(entry.name), itself, False)
+                continue
+            yield Found(
+                feed, _text(entry.name), tuple((_text(e.name), Path(e.path)) for e in inside if _is_ready(e.name)), True
+            )
 
 
 def _is_ready(name: str) -> bool:
