@@ -121,6 +121,10 @@ def _raw_rows(connection: psycopg.Connection) -> str:
     return " union all ".join(parts) or "select 0 as delivery_id, '' as table_name, 0 as row_count where false"
 
 
+# As in the models: joins of whole tables on several columns, where only hash joins hold at county scale.
+HASH_JOINS_ONLY = "set enable_nestloop = off; set enable_mergejoin = off"
+
+
 def judge(settings: Settings, run_id: str, schemas: Sequence[str] = SCHEMAS) -> list[str]:
     """Evaluate every rule on the candidate and write `audit.finding` and `audit.check_result` anew.
 
@@ -131,9 +135,7 @@ def judge(settings: Settings, run_id: str, schemas: Sequence[str] = SCHEMAS) -> 
     with connect(settings, purpose="send-returns gate") as connection:
         connection.execute("select pg_advisory_lock(%s)", [LOCK])
         _execute(connection, f"set search_path = {', '.join(schemas)}")
-        # As in the models: joins of whole tables on several columns, where only hash joins hold at county scale.
-        _execute(connection, "set enable_nestloop = off")
-        _execute(connection, "set enable_mergejoin = off")
+        _execute(connection, HASH_JOINS_ONLY)
         question = _Question(connection, run_id)
         found = _evaluate(connection, question)
         # Great Expectations reads over a connection of its own.
