@@ -42,6 +42,10 @@ def bench(*, children: int, seed: int, as_of: date, only: Sequence[str] | None =
     wanted = set(only or FIGURES)
     home = settings_module.load().folder("bench")
     settings = Settings(home=home)
+    # What a bench that was killed left behind would be measured as well.
+    warehouse.stop_server(settings, remove=True)
+    shutil.rmtree(home)
+    home.mkdir(mode=0o700)
     try:
         _measure(settings, wanted, children=children, seed=seed, as_of=as_of)
     finally:
