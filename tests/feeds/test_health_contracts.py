@@ -1,0 +1,101 @@
+"""The health contracts: a pseudonymised copy stays apart from the provider's own, and what indicators need is there."""
+
+import importlib.resources
+from pathlib import Path
+
+import pytest
+import yaml
+
+from send_returns import feeds
+from send_returns.feeds import source
+from send_returns.feeds.delivery import Delivery
+
+PROVIDERS = {"csds": "cyp001mpi", "mhsds": "mhs001mpi"}
+
+
+def _identity(feed: str) -> dict[str, str]:
+    path = importlib.resources.files("send_returns.feeds") / "contracts" / "icb" / f"{feed}.yaml"
+    custom = yaml.safe_load(path.read_text(encoding="utf-8"))["customProperties"]
+    found: dict[str, str] = next(item["value"] for item in custom if item["property"] == "identity")
+    return found
+
+
+@pytest.mark.parametrize("feed", PROVIDERS)
+def test_contract_names_both_routes_to_a_child_by_columns_that_it_has(feed: str) -> None:
+    routes = _identity(feed)
+    assert set(routes) == {"provider_feed", "pseudonym_column"}
+    for route in routes.values():
+        table, _, column = route.partition(".")
+        assert column in {c.name for c in feeds.load(feed).table(table).columns}
+
+
+@pytest.mark.parametrize(
+    ("feed", "header", "number", "pseudonym"),
+    [
+        (
+            "mhsds",
+            "LocalPatientId,NHSNumber Pseudo,PersonBirthDate Pseudo,Postcode Pseudo,NHSNumberStatus,GenderIDCode,"
+            "EthnicCategory,RecordNumber,OrgIDProv,ReportingPeriodStartDate,ReportingPeriodEndDate",
+            "nhsnumber",
+            "nhs_number_pseudo",
+        ),
+        (
+            "csds",
+            "LOCAL PATIENT IDENTIFIER (EXTENDED),NHS NUMBER Pseudo,DateOfBirth Pseudo,Postcode Pseudo,ETHNIC CATEGORY,"
+            "PERSON STATED GENDER CODE,LOOKED AFTER CHILD INDICATOR,RECORD NUMBER,"
+            "ORGANISATION IDENTIFIER (CODE OF PROVIDER),REPORTING PERIOD START DATE,REPORTING PERIOD END DATE",
+            "nhs_number",
+            "nhs_number_pseudo",
+        ),
+    ],
+)
+def test_pseudonym_lands_beside_the_nhs_number_and_never_in_it(
+    tmp_path: Path, feed: str, header: str, number: str, pseudonym: str
+) -> None:
+    table = PROVIDERS[feed]
+    cells = ["L1", "9990000018", "4F2A", "9C1E", "A" if feed == "csds" else "01", "1", "Y", "7", "RY4"]
+    cells += ["2026-10-01", "2026-10-31"]
+    path = tmp_path / f"{table}.csv"
+    path.write_text(header + "\n" + ",".join(cells) + "\n")
+    contract = feeds.load(feed)
+    with_rows = [
+        checked.loaded
+        for checked in Delivery(contract, f"{feed}_2026-10", [source.examine(path)]).batches()
+        if checked.table.name == table and checked.loaded.height
+    ]
+    (loaded,) = with_rows
+    assert loaded[pseudonym].to_list() == ["9990000018"]
+    assert loaded[number].to_list() == [None]
+    dates = [column.name for column in contract.table(table).columns if column.name.endswith("birth_date_pseudo")]
+    assert [loaded[name].to_list() for name in dates] == [["4F2A"]]
+
+
+@pytest.mark.parametrize(
+    ("indicator", "feed", "columns"),
+    [
+        ("help within four weeks", "mhsds", {"referralrequestreceiveddate", "servdischdate", "carecontdate"}),
+        ("its outcome, plan and intervention", "mhsds", {"codedasstooltype", "careplancreatdate", "procedure"}),
+        ("eating disorders, urgent and routine", "mhsds", {"clinrespprioritytype", "servteamtype"}),
+        ("autism: waits and diagnoses", "mhsds", {"primreasonreferralmh", "attendstatus", "primdiag", "diagdate"}),
+        (
+            "community waits by service",
+            "csds",
+            {
+                "referral_request_received_date",
+                "service_or_team_type_referred_to_community_care",
+                "care_contact_date",
+                "coded_procedure_clinical_terminology",
+            },
+        ),
+        ("NHS number traced", "nhs_number_trace", {"trace_outcome", "la_child_id"}),
+        ("review before admission", "dynamic_support_register", {"admitted_on", "held_on", "kind", "is_autistic"}),
+        ("advice in six weeks", "health_advice", {"requested_on", "due_on", "received_on"}),
+        ("notifications of young children", "health_advice", {"notified_on", "replied_on"}),
+        ("gap between districts", "postcode_lookup", {"pcds", "oslaua"}),
+        ("rates per thousand", "population", {"ladcode", "sex", "age", "population"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_columns_of_each_health_indicator_are_asked_for(indicator: str, feed: str, columns: set[str]) -> None:
+    asked = {column.name for table in feeds.load(feed).tables for column in table.columns}
+    assert columns <= asked, indicator
