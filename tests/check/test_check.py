@@ -193,7 +193,7 @@ def test_a_folder_a_pipe_and_nothing_are_not_read(tmp_path: Path, capsys: pytest
 
 
 def test_a_workbook_without_the_lists_is_not_read(workbook: Write, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "no sheet named List_1 nor List_2" in _refused(workbook({"Sheet1": [["Unique ID"]]}), capsys)
+    assert "has a sheet named List_1 or List_2" in _refused(workbook({"Sheet1": [["Unique ID"]]}), capsys)
 
 
 def test_a_files_name_cannot_write_on_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

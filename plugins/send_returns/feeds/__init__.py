@@ -4,6 +4,7 @@ from send_returns.feeds.checking import Checked
 from send_returns.feeds.chunk import Refused
 from send_returns.feeds.contract import ORGANISATIONS, Column, Feed, Period, Table, feeds, load
 from send_returns.feeds.delivery import Counts, Delivery
+from send_returns.feeds.recognition import Likeness, looks_like
 from send_returns.feeds.rules import RULES, Rule
 from send_returns.feeds.source import Examiner, Source, examine
 
@@ -16,6 +17,7 @@ __all__ = [
     "Delivery",
     "Examiner",
     "Feed",
+    "Likeness",
     "Period",
     "Refused",
     "Rule",
@@ -24,4 +26,5 @@ __all__ = [
     "examine",
     "feeds",
     "load",
+    "looks_like",
 ]

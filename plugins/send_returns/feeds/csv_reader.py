@@ -25,6 +25,9 @@ BATCH_ROWS = 20_000
 LINE_LIMIT = 4 << 20
 # A header row is one that has at least this share of the contract's columns.
 HEADER_SHARE = 0.4
+# A mark that is never closed is looked for in all that follows, as far as a cell may reach: not for a whole file.
+UNCLOSED = 1_000
+UNCLOSED_SHARE = 0.05
 
 
 def read(source: Source, table: Table) -> Iterator[Chunk]:
@@ -36,12 +39,22 @@ def read(source: Source, table: Table) -> Iterator[Chunk]:
         raise Refused(f"{source.shown}: not well-formed UTF-16. Was it cut short? Send it again, as UTF-8.") from None
 
 
-def _read(source: Source, table: Table) -> Iterator[Chunk]:
+def find_header(source: Source, table: Table) -> headers.Header | None:
+    """The header of `table` at the start of a file, if it is there. Raises Refused, and UnicodeDecodeError."""
     with source.path.open("rb") as file:
         # A decoder that awaits more does not mind where the start of the file was cut off.
         decoder = codecs.getincrementaldecoder(source.encoding)("surrogateescape")
         head = decoder.decode(file.read(HEAD_BYTES))
     header = headers.find(head, table.by_header, max(1, round(len(table.columns) * HEADER_SHARE)))
+    if header and len(header.names) > headers.MAX_COLUMNS:
+        raise Refused(
+            f"{source.shown}: more than {headers.MAX_COLUMNS:,} columns. Send the columns of {table.name} alone."
+        )
+    return header
+
+
+def _read(source: Source, table: Table) -> Iterator[Chunk]:
+    header = find_header(source, table)
     if header is None:
         raise Refused(
             f"{source.shown}: none of its first {headers.TITLE_ROWS} rows is the header of {table.name}."
@@ -65,17 +78,35 @@ class _Stream(io.BufferedIOBase):
     Where one does, and the next begins with a line feed, pyarrow drops the line feed, even inside quotation marks.
     """
 
-    def __init__(self, file: BinaryIO, encoding: str) -> None:
-        self._file, self._encoding, self._held = file, encoding, b""
+    def __init__(self, file: BinaryIO, encoding: str, skip: str) -> None:
+        """`skip`: what has been read of the start of the file."""
+        self._file, self._held = file, b""
+        self._decoder = codecs.getincrementaldecoder(encoding)() if encoding != "utf-8-sig" else None
+        self._skip = len(skip)
+        if self._decoder is None:
+            file.seek(len(skip.encode()) + (3 if file.read(3) == codecs.BOM_UTF8 else 0))
 
     def readable(self) -> bool:
         return True
 
+    def peek(self) -> bool:
+        """Whether there is anything to read."""
+        self._fill(1)
+        return bool(self._held)
+
+    def _fill(self, limit: int) -> None:
+        while len(self._held) < limit and (block := self._file.read(BLOCK_BYTES)):
+            if self._decoder:
+                text = self._decoder.decode(block)
+                self._held += text[self._skip :].encode()
+                self._skip = max(0, self._skip - len(text))
+            else:
+                self._held += block
+
     def read(self, size: int | None = -1, /) -> bytes:
         """The next bytes, `size` or one fewer; fewer still only at the end."""
         limit = sys.maxsize if size is None or size < 0 else size
-        while len(self._held) < limit and (block := self._file.read(BLOCK_BYTES)):
-            self._held += block if self._encoding == "utf8" else block.decode(self._encoding).encode()
+        self._fill(limit)
         end = limit - 1 if limit > 1 and self._held[limit - 1 : limit] == b"\r" else limit
         block, self._held = self._held[:end], self._held[end:]
         return block
@@ -95,16 +126,12 @@ class _Fast:
 
     def chunks(self) -> Iterator[Chunk]:
         names = self._header.names
-        encoding = "cp1252" if self._source.encoding == "cp1252" else "utf8"
         with self._source.path.open("rb") as file:
-            start = len(self._header.text.encode(encoding))
-            if file.read(3) == b"\xef\xbb\xbf":
-                start += 3
-            if start >= self._source.size:
+            stream = _Stream(file, self._source.encoding, self._header.text)
+            if not stream.peek():
                 return
-            file.seek(start)
             reader = arrow_csv.open_csv(
-                _Stream(file, encoding),
+                stream,
                 # Only a single-threaded reader knows the number of a row that it cannot parse.
                 arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, column_names=list(names)),
                 arrow_csv.ParseOptions(
@@ -200,7 +227,7 @@ def _records(source: Source, header: headers.Header) -> Iterator[tuple[int, list
     with source.path.open(encoding=source.encoding, errors="surrogateescape", newline="") as file:
         file.read(len(header.text))
         ahead: deque[str] = deque()
-        number = 0
+        number = unclosed = 0
         finished = False
         while not finished:
             taken: list[str] = []
@@ -229,6 +256,11 @@ def _records(source: Source, header: headers.Header) -> Iterator[tuple[int, list
                     taken.clear()
                     continue
                 number += 1
+                unclosed += 1
+                if unclosed > max(UNCLOSED, number * UNCLOSED_SHARE):
+                    raise Refused(
+                        f"{source.shown}: quotation marks are not closed in {unclosed:,} rows. Export it again."
+                    )
                 yield number, taken[0].rstrip("\r\n").split(header.delimiter), False
                 ahead.extendleft(reversed(taken[1:]))
                 finished = False

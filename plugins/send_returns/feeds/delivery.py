@@ -1,17 +1,27 @@
 """A delivery, read and decided against its feed's contract; knows no database."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import PurePosixPath
 
 import polars as pl
 
-from send_returns.feeds import csv_reader, xml_reader
+from send_returns.feeds import bundle, csv_reader, headers, recognition, xml_reader
 from send_returns.feeds.checking import QUARANTINED, Checked, TableChecker, finding
 from send_returns.feeds.chunk import Chunk, Refused
 from send_returns.feeds.contract import Feed, Period, Table
 from send_returns.feeds.source import Source
+
+# A file under a name of its own is of the table that has this share of its columns and what it cannot do without.
+SHARE_TO_TELL = 0.5
+# What a workbook's dates are written as, and a day that it holds as a mere number: five digits are 1927 to 2173.
+ISO = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S")
+SERIAL = r"^(\d{5})(?:\.\d+)?$"
+DAY_0 = date(1899, 12, 30)
+YEARS = range(1990, 2100)
 
 
 @dataclass(slots=True)
@@ -28,7 +38,7 @@ class Counts:
 
 
 class Delivery:
-    """One file (XML, or a feed of one table) or one CSV set of a feed.
+    """One file (XML, workbook, zip, or CSV of a feed of one table) or one set of files of a feed.
 
     Go through `batches()` to its end; then `counts` and `period` hold. Whatever makes the whole unacceptable raises
     Refused on the way: the wrong feed or partner, no period, nothing readable, too much in quarantine.
@@ -38,6 +48,7 @@ class Delivery:
         """`la_number`: whose return it must be; None does not check that."""
         self.feed, self.name, self._sources, self._la_number = feed, name, sources, la_number
         self.counts: dict[str, Counts] = {}
+        self._parts: Sequence[Source] = ()
         self._period: Period | None = None
         self._seen: dict[tuple[str, str], Counter[str]] = {
             where: Counter() for where in {*self._period_columns(), *([feed.partner] if feed.partner else [])}
@@ -52,7 +63,16 @@ class Delivery:
 
     def batches(self) -> Iterator[Checked]:
         """Every row, batch by batch and table by table, then the findings about whole tables. Raises Refused."""
-        checkers = {table.name: TableChecker(self.feed, table) for table in self.feed.tables}
+        with bundle.opened(self._sources) as self._parts:
+            likeness = recognition.looks_like(self._parts, self.name, self.feed)
+            if likeness and likeness.feed.id != self.feed.id:
+                raise Refused(f"{self._shown}: not {self.feed.id}. {likeness}")
+            yield from self._batches()
+
+    def _batches(self) -> Iterator[Checked]:
+        feed = replace(self.feed, date_formats=tuple(dict.fromkeys((*self.feed.date_formats, *ISO))))
+        is_workbook = any(part.sheet for part in self._parts)
+        checkers = {table.name: TableChecker(feed if is_workbook else self.feed, table) for table in self.feed.tables}
         files, strangers = self._assign()
         for chunk in self._chunks(files):
             checked = checkers[chunk.table].check(chunk)
@@ -78,32 +98,66 @@ class Delivery:
 
     def _assign(self) -> tuple[list[tuple[Source, Table | None]], list[Source]]:
         """Which table each file holds (None: XML, all of them), and files that belong to none."""
-        documents = [source for source in self._sources if source.is_xml]
+        documents = [source for source in self._parts if source.is_xml]
         if documents:
             if len(documents) > 1:
                 raise Refused(f"{self._shown}: {len(documents)} XML files. A delivery has one: send each by itself.")
             if not any(table.record for table in self.feed.tables):
                 raise Refused(f"{documents[0].shown}: {self.feed.id} does not come as XML. Send the CSV files.")
-            return [(documents[0], None)], [source for source in self._sources if source is not documents[0]]
+            return [(documents[0], None)], [source for source in self._parts if source is not documents[0]]
         files: dict[str, tuple[Source, Table | None]] = {}
-        strangers = []
-        for source in self._sources:
-            # A file name may contain the names of several tables: the one that comes last is what it holds.
-            hits = [(match.start(), table) for table in self.feed.tables if (match := table.file.search(source.name))]
-            if not hits:
-                strangers.append(source)
-                continue
-            table = max(hits, key=lambda hit: hit[0])[1]
-            if table.name in files:
+        unnamed = []
+        for source in self._parts:
+            table = self._named(source)
+            if table is None:
+                unnamed.append(source)
+            elif table.name in files:
                 raise Refused(
                     f"{self._shown}: {files[table.name][0].shown} and {source.shown} are both {table.name}."
                     " Send one file per table, another period as another delivery."
                 )
-            files[table.name] = (source, table)
+            else:
+                files[table.name] = (source, table)
+        strangers = []
+        for source in unnamed:
+            table = self._headed(source, [table for table in self.feed.tables if table.name not in files])
+            if table is None:
+                strangers.append(source)
+            else:
+                files[table.name] = (source, table)
         if not files:
             known = ", ".join(table.name for table in self.feed.tables)
             raise Refused(f"{self._shown}: no file of {self.feed.id} is in it. Name the files after {known}.")
         return [files[table.name] for table in self.feed.tables if table.name in files], strangers
+
+    def _named(self, source: Source) -> Table | None:
+        """The table that a file's or sheet's name says it holds."""
+        if source.container:
+            return None
+        if source.sheet is not None:
+            key = headers.squeeze(source.sheet)
+            return next((table for table in self.feed.tables if headers.squeeze(table.name) == key), None)
+        # A file name may contain the names of several tables: the one that comes last is what it holds.
+        file = PurePosixPath(source.name).name
+        hits = [(match.start(), table) for table in self.feed.tables if (match := table.file.search(file))]
+        return max(hits, key=lambda hit: hit[0])[1] if hits else None
+
+    def _headed(self, source: Source, tables: Sequence[Table]) -> Table | None:
+        """The one table whose headings a file has, whatever its name is."""
+        if source.container:
+            return None
+        fits = []
+        for table in tables:
+            header = csv_reader.find_header(source, table)
+            names = set(header.names) if header else set()
+            known = sum(column.name in names for column in table.columns)
+            if known >= len(table.columns) * SHARE_TO_TELL and all(
+                column.name in names for column in table.columns if column.essential
+            ):
+                fits.append((known, table))
+        most = max((known for known, _ in fits), default=0)
+        best = [table for known, table in fits if known == most]
+        return best[0] if len(best) == 1 else None
 
     @property
     def _shown(self) -> str:
@@ -115,7 +169,8 @@ class Delivery:
                 yield from xml_reader.read(source, self.feed)
             else:
                 self.counts.setdefault(table.name, Counts())
-                yield from csv_reader.read(source, table)
+                for chunk in csv_reader.read(source, table):
+                    yield _dated(chunk, table) if source.sheet else chunk
 
     def _period_columns(self) -> list[tuple[str, str]]:
         rule = self.feed.period
@@ -150,9 +205,10 @@ class Delivery:
         if self.feed.partner and self._la_number:
             stated = self._most(*self.feed.partner)
             if stated is not None and stated != self._la_number:
+                whose = f"local authority {stated}" if re.fullmatch("[0-9]{3}", stated) else "another authority"
                 raise Refused(
                     f"{self._shown}: its {self.feed.partner[1].upper()} is not {self._la_number}, the partnership's."
-                    " It is another authority's return."
+                    f" It looks like {self.feed.id} of {whose}. Send it to that partnership."
                 )
         self._period = self._find_period()
 
@@ -160,11 +216,43 @@ class Delivery:
         rule = self.feed.period
         stated = self._most(rule.table, rule.reference)
         key = [self._most(rule.table, column) for column in rule.key]
-        names = (self.name, *(source.name for source in self._sources))
-        named = next((period for name in names if (period := rule.from_name(name))), None)
         if stated and key and None not in key:
-            return Period("_".join(str(part) for part in key), date.fromisoformat(stated))
-        if named:
-            return Period(named.key, date.fromisoformat(stated)) if stated else named
-        where = f"{rule.table}'s {', '.join(rule.key or ())}" if rule.key else "the delivery's name"
-        raise Refused(f"{self._shown}: the period that it is for is not in {where}. Put it there and send again.")
+            period = Period("_".join(str(part) for part in key), date.fromisoformat(stated))
+        else:
+            named = self._named_period()
+            if named is None:
+                where = f"{rule.table}'s {', '.join(rule.key or ())}" if rule.key else "the delivery's name"
+                raise Refused(
+                    f"{self._shown}: the period that it is for is not in {where}. Put it there and send again."
+                )
+            period = Period(named.key, date.fromisoformat(stated)) if stated else named
+        if period.reference_on.year not in YEARS:
+            raise Refused(
+                f"{self._shown}: the period that it is for is outside the years {YEARS[0]} to {YEARS[-1]}."
+                " Correct it and send again."
+            )
+        return period
+
+    def _named_period(self) -> Period | None:
+        """The period that the delivery's or a file's name states."""
+        rule = self.feed.period
+        for name in (self.name, *(source.name for source in (*self._sources, *self._parts))):
+            if (pattern := next((pattern for pattern in rule.names if pattern.search(name)), None)) is None:
+                continue
+            # A day that does not exist is not taken for its year.
+            if period := replace(rule, names=(pattern,)).from_name(name):
+                return period
+            raise Refused(f"{self._shown}: the date in its name does not exist. Name it after the right day.")
+        return None
+
+
+def _dated(chunk: Chunk, table: Table) -> Chunk:
+    """The chunk with the days that a workbook holds as numbers written out."""
+    columns = [c.name for c in table.columns if c.type in ("date", "timestamp") and c.name in chunk.frame.columns]
+    serials = [
+        pl.coalesce(
+            (pl.lit(DAY_0) + pl.duration(days=pl.col(name).str.extract(SERIAL).cast(pl.Int64))).cast(pl.String), name
+        ).alias(name)
+        for name in columns
+    ]
+    return replace(chunk, frame=chunk.frame.with_columns(serials))

@@ -4,10 +4,12 @@ import csv
 import io
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 TITLE_ROWS = 20
+MAX_COLUMNS = 1_000
 DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -46,21 +48,48 @@ class Header:
 def find(head: str, by_header: Mapping[str, str], least: int) -> Header | None:
     """The first row of `head` (the start of a file) with the most known headers, or None if no row has `least`.
 
-    A cell takes a column once; a second one of the same name counts as unknown.
+    Where a row and the one below it have more of them together, as when groups are headed above their columns, both
+    are the header, and `line` is the lower. A cell takes a column once; a second one of the same name counts as
+    unknown. Of a row with more cells than MAX_COLUMNS the names are not worked out.
     """
     best: tuple[int, Header] | None = None
     for delimiter in DELIMITERS:
         lines: list[str] = []
+        above: list[str] = []
         rows = csv.reader(_noting(io.StringIO(head, newline=""), lines), delimiter=delimiter)
         try:
             for number, cells in zip(range(1, TITLE_ROWS + 1), rows, strict=False):
-                names = _match(cells, by_header)
-                score = sum(not name.startswith("+") for name in names)
-                if score >= least and (best is None or score > best[0]):
-                    best = (score, Header(names, number, delimiter, "".join(lines)))
+                for headings in (cells, _joined(above, cells, by_header)):
+                    score = len({by_header[key] for key in map(squeeze, headings) if key in by_header})
+                    if score >= least and (best is None or score > best[0]):
+                        best = (score, Header(_match(headings, by_header), number, delimiter, "".join(lines)))
+                above = cells
         except csv.Error:
             continue
     return best[1] if best else None
+
+
+def _joined(above: Sequence[str], below: Sequence[str], by_header: Mapping[str, str]) -> list[str]:
+    """The headings that two rows make together; none where the lower one is not of headings itself.
+
+    A cell that is known by itself is the heading; else it is what stands above it and it together. A cell above
+    that spans several columns is empty in all but the first of them.
+    """
+    if len(above) != len(below) or len(below) > MAX_COLUMNS:
+        return []
+    headings = []
+    group = ""
+    known = filled = 0
+    for upper, lower in zip(above, below, strict=True):
+        group = upper if upper.strip() else group
+        heading = upper
+        if lower.strip():
+            both = f"{group} {lower}"
+            heading = both if squeeze(both) in by_header and squeeze(lower) not in by_header else lower
+            filled += 1
+            known += squeeze(heading) in by_header
+        headings.append(heading)
+    return headings if known * 2 > filled else []
 
 
 def _noting(source: Iterable[str], lines: list[str]) -> Iterator[str]:
@@ -70,14 +99,17 @@ def _noting(source: Iterable[str], lines: list[str]) -> Iterator[str]:
 
 
 def _match(cells: Sequence[str], by_header: Mapping[str, str]) -> tuple[str, ...]:
+    if len(cells) > MAX_COLUMNS:
+        return ("",) * len(cells)
     taken: set[str] = set()
+    again: Counter[str] = Counter()
     names = []
     for position, cell in enumerate(cells, start=1):
         name = by_header.get(squeeze(cell), "")
         if not name or name in taken:
-            name = f"+{snake(cell) or f'column_{position}'}"
-            while name in taken:
-                name += "_"
+            own = f"+{snake(cell) or f'column_{position}'}"
+            name = own + "_" * again[own]
+            again[own] += 1
         taken.add(name)
         names.append(name)
     return tuple(names)

@@ -8,7 +8,7 @@ from send_returns.quality.report import FileSummary, Findings
 from send_returns.quality.workbook import UnreadableFile
 
 if TYPE_CHECKING:
-    from send_returns.feeds import Feed, Source
+    from send_returns.feeds import Feed, Refused, Source
 
 
 def check_delivery(paths: Sequence[Path], feed: str | None) -> tuple[tuple[FileSummary, ...], tuple[Findings, ...]]:
@@ -31,9 +31,16 @@ def check_delivery(paths: Sequence[Path], feed: str | None) -> tuple[tuple[FileS
     known = {contract.id: contract for contract in feeds.feeds()}
     if feed is not None and feed not in known:
         raise UnreadableFile(paths[0], f"there is no feed {feed}; choose from {', '.join(known)}.")
-    contract = known[feed] if feed else _recognise(list(known.values()), name, sources)
+    try:
+        contract = known[feed] if feed else _recognised(name, sources)
+    except feeds.Refused as refused:
+        raise UnreadableFile(paths[0], _reason(refused, paths[0].name)) from refused
     if contract is None:
-        raise UnreadableFile(paths[0], "is neither an Annex A return nor a delivery of any feed; name it with --feed.")
+        raise UnreadableFile(
+            paths[0],
+            "is neither an Annex A return, which has a sheet named List_1 or List_2, nor a delivery of any feed;"
+            " name it with --feed.",
+        )
     delivery = feeds.Delivery(contract, name, sources)
     found: dict[tuple[str, str, str, tuple[str, ...], str], list[int | None]] = {}
     refusal: list[Findings] = []
@@ -43,7 +50,7 @@ def check_delivery(paths: Sequence[Path], feed: str | None) -> tuple[tuple[FileS
                 found.setdefault((rule, severity, table, tuple(fields), message), []).append(row)
     except feeds.Refused as refused:
         if not any(counts.rows_in for counts in delivery.counts.values()):
-            raise UnreadableFile(paths[0], str(refused)) from refused
+            raise UnreadableFile(paths[0], _reason(refused, name)) from refused
         refusal = [Findings(name, "delivery.refused", "error", contract.id, (), str(refused), (None,))]
     findings = [
         Findings(name, rule, severity, table, fields, message, tuple(rows))
@@ -55,17 +62,15 @@ def check_delivery(paths: Sequence[Path], feed: str | None) -> tuple[tuple[FileS
     return (summary,), (*findings, *refusal)
 
 
-def _recognise(contracts: "Sequence[Feed]", name: str, sources: "Sequence[Source]") -> "Feed | None":
-    """The first contract by which rows of the files can be taken."""
-    from send_returns import feeds
+def _reason(refused: "Refused", name: str) -> str:
+    """A refusal without the name that it begins with, which the report gives already."""
+    return str(refused).removeprefix(f"{name}: ")
 
-    for contract in contracts:
-        # A header that returns share, such as Message with Year and LEA, is not yet a row of this one.
-        shared = contract.partner[0] if contract.partner and len(contract.tables) > 1 else None
-        try:
-            for checked in feeds.Delivery(contract, name, sources).batches():
-                if checked.table.name != shared and checked.loaded.height:
-                    return contract
-        except feeds.Refused:
-            continue
-    return None
+
+def _recognised(name: str, sources: "Sequence[Source]") -> "Feed | None":
+    """The feed that the files look like, in whatever they are packed. Raises Refused."""
+    from send_returns.feeds import bundle, looks_like
+
+    with bundle.opened(sources) as parts:
+        likeness = looks_like(parts, name)
+    return likeness.feed if likeness else None
