@@ -18,6 +18,10 @@ class Settings:
     partnership: str = "hertfordshire"
     database_url: str | None = field(default=None, repr=False)  # it holds a password
     project: Path = PROJECT
+    # A delivery without a marker is complete when nothing of it has changed for so long; 0: as soon as it is there.
+    quiet_seconds: float = 0.0
+    sftp_key: Path | None = None
+    sftp_known_hosts: Path | None = None
 
     def folder(self, *parts: str) -> Path:
         """A folder below `home`, made if need be, that only its owner can read."""
@@ -30,6 +34,8 @@ def load() -> Settings:
     """Settings from SEND_RETURNS_HOME, SEND_RETURNS_PARTNERSHIP and SEND_RETURNS_DATABASE_URL.
 
     SEND_RETURNS_DATABASE_URL_FILE names a file that holds the URL instead, as containers are given secrets.
+    SEND_RETURNS_QUIET_SECONDS (5) is how long a delivery without a marker must have rested before it is read;
+    SEND_RETURNS_SFTP_KEY and SEND_RETURNS_SFTP_KNOWN_HOSTS are the files by which an SFTP inbox is opened.
     """
     home = Path(os.environ.get("SEND_RETURNS_HOME") or PROJECT / ".send-returns").resolve()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -37,7 +43,15 @@ def load() -> Settings:
         home=home,
         partnership=os.environ.get("SEND_RETURNS_PARTNERSHIP", "hertfordshire"),
         database_url=os.environ.get("SEND_RETURNS_DATABASE_URL") or _secret("SEND_RETURNS_DATABASE_URL_FILE"),
+        quiet_seconds=float(os.environ.get("SEND_RETURNS_QUIET_SECONDS") or 5),
+        sftp_key=_file("SEND_RETURNS_SFTP_KEY"),
+        sftp_known_hosts=_file("SEND_RETURNS_SFTP_KNOWN_HOSTS") or Path.home() / ".ssh" / "known_hosts",
     )
+
+
+def _file(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(value).expanduser() if value else None
 
 
 def _secret(variable: str) -> str | None:

@@ -18,7 +18,7 @@ from psycopg import sql
 
 from send_returns import feeds, landing, warehouse
 from send_returns.failure import Failure
-from send_returns.landing import loading
+from send_returns.landing import completeness, loading, reading, stores
 from send_returns.settings import Settings
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -111,7 +111,10 @@ def test_landing_twice_changes_nothing(database: Settings, samples: Path) -> Non
     before = everything(database)
     again = landing.land(database, "council", samples, AS_OF, LONDON)
     assert (again["accepted"], again["unchanged"], again["rows_in"]) == (0, 5, 0)
-    assert everything(database) == before
+    after = everything(database)
+    assert before.pop("landing.sighting") == []
+    assert len(after.pop("landing.sighting")) == 5
+    assert after == before
 
 
 def test_two_landings_at_once_have_one_effect(database: Settings, samples: Path) -> None:
@@ -263,7 +266,7 @@ def test_no_value_reaches_a_log_an_exception_or_a_finding(
 
     # Even if a value slipped past the door, the server's own message about it must not be passed on.
     put("ehe_register", "2026-10-03.csv", content=HEADER + "1,,,,,,\n")
-    monkeypatch.setattr(loading, "_csv", lambda _: f"{CANARY}\n".encode())
+    monkeypatch.setattr(reading, "_csv", lambda _: f"{CANARY}\n".encode())
     with pytest.raises(Failure, match="SQLSTATE 22P0") as failure:
         landing.land(database, "council", inbox, AS_OF)
     chain = [
@@ -283,8 +286,12 @@ def test_the_database_refuses_counts_that_do_not_add_up(database: Settings, put:
 
 
 def test_ids_are_the_same_in_every_database() -> None:
-    assert loading.delivery_id("hertfordshire", "sen2", "0" * 64) == 9048585366038253251
-    assert loading.delivery_id("hertfordshire", "sen2", "0" * 64) != loading.delivery_id("essex", "sen2", "0" * 64)
+    given = ("hertfordshire", "sen2", "0" * 64, "1.0.0")
+    assert reading.delivery_id(*given) == 3724508825518670508
+    for position, other in enumerate(("essex", "csds", "1" * 64, "1.0.1")):
+        changed = [*given]
+        changed[position] = other
+        assert reading.delivery_id(*changed) != reading.delivery_id(*given)
 
 
 def test_unknown_organisation_inbox_or_partnership_is_a_clear_failure(database: Settings, inbox: Path) -> None:
@@ -318,15 +325,10 @@ def test_a_folder_that_may_not_be_opened_is_told_and_the_rest_is_found(
         if is_root:
             os.seteuid(pwd.getpwnam("nobody").pw_uid)
         try:
-            found = list(loading.discover(inbox, "council"))
+            found = list(completeness.discover(stores.Folder(inbox), "council", feeds.feeds("council")))
         finally:
             if is_root:
                 os.seteuid(0)
         assert [(one.name, one.is_set) for one in found] == [("2026_autumn", True), ("2026_closed", False)]
-        assert loading._archived(database, found[1]) == "unreadable"
+        assert loading._archived(database, stores.Folder(inbox), found[1]) == "unreadable"
     assert "2026_closed cannot be read" in caplog.text
-
-
-def test_a_delivery_that_went_away_weighs_nothing(inbox: Path) -> None:
-    gone = inbox / "gone.csv"
-    assert loading._size(loading.Found(feeds.load("ehe_register"), "gone.csv", (("gone.csv", gone),), False)) == 0

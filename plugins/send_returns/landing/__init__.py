@@ -1,8 +1,9 @@
 """Landing: archive, load, quarantine and the arrival register."""
 
 from send_returns.landing.arrival import missing, register
-from send_returns.landing.loading import discover, land
+from send_returns.landing.loading import land
 from send_returns.landing.partnership import Partnership, partnership
 from send_returns.landing.raw_tables import ensure_raw_tables
+from send_returns.landing.reading import release_held
 
-__all__ = ["Partnership", "discover", "ensure_raw_tables", "land", "missing", "partnership", "register"]
+__all__ = ["Partnership", "ensure_raw_tables", "land", "missing", "partnership", "register", "release_held"]

@@ -21,6 +21,13 @@ def ensure_raw_tables(connection: psycopg.Connection) -> None:
         "select table_schema, table_name, column_name from information_schema.columns where table_schema like 'raw\\_%'"
     ):
         present.setdefault((schema, name), set()).add(column)
+    guarded = {
+        (schema, name)
+        for schema, name in connection.execute(
+            "select event_object_schema, event_object_table from information_schema.triggers"
+            " where trigger_name = 'keep_rows_of_delete'"
+        )
+    }
     for feed in feeds.feeds():
         for table in feed.tables:
             here = present.get((table.raw_schema, table.raw_name))
@@ -37,13 +44,27 @@ def ensure_raw_tables(connection: psycopg.Connection) -> None:
                         sql.Identifier(f"{table.raw_name}_delivery"), target
                     )
                 )
-                continue
-            for column in [column for column in wanted if column not in here]:
-                connection.execute(
-                    sql.SQL("alter table {} add column {} {}").format(
-                        target, sql.Identifier(column), sql.SQL(wanted[column])
+            else:
+                for column in [column for column in wanted if column not in here]:
+                    connection.execute(
+                        sql.SQL("alter table {} add column {} {}").format(
+                            target, sql.Identifier(column), sql.SQL(wanted[column])
+                        )
                     )
-                )
+            if (table.raw_schema, table.raw_name) not in guarded:
+                _guard(connection, target)
+
+
+def _guard(connection: psycopg.Connection, target: sql.Identifier) -> None:
+    """Let no row go or change that a run has read. Nothing is asked when rows come."""
+    for event in ("delete", "update", "truncate"):
+        rows = "" if event == "truncate" else "referencing old table as gone"
+        connection.execute(
+            sql.SQL(
+                f"create trigger keep_rows_of_{event} after {event} on {{}} {rows}"
+                " for each statement execute function landing.keep_what_a_run_read()"
+            ).format(target)
+        )
 
 
 def not_null(column: str) -> str:
