@@ -19,7 +19,9 @@ from send_returns import settings as settings_module
 from send_returns.failure import Failure
 from send_returns.settings import Settings, code_version
 
-FIGURES = ("whole run", "orchestration", "peak memory", "second run", "landing", "dbt", "gate")
+COUNTY = ("whole run", "orchestration", "peak memory", "second run", "landing", "dbt", "gate")
+STREAMING = ("streaming", "scaling")
+FIGURES = (*COUNTY, *STREAMING)
 GIGABYTE = 1024**3
 
 
@@ -47,7 +49,10 @@ def bench(*, children: int, seed: int, as_of: date, only: Sequence[str] | None =
     shutil.rmtree(home)
     home.mkdir(mode=0o700)
     try:
-        _measure(settings, wanted, children=children, seed=seed, as_of=as_of)
+        if wanted & set(COUNTY):
+            _measure(settings, wanted, children=children, seed=seed, as_of=as_of)
+        if wanted & set(STREAMING):
+            _stream(settings, wanted, as_of)
     finally:
         warehouse.stop_server(settings, remove=True)
         shutil.rmtree(home, ignore_errors=True)
@@ -98,6 +103,35 @@ def _measure(settings: Settings, wanted: set[str], *, children: int, seed: int, 
         for figure, goal, measure in _rooms(settings, inbox, run_id):
             if figure in wanted:
                 _line(figure, where, goal=goal, **measure())
+
+
+def _stream(settings: Settings, wanted: set[str], as_of: date) -> None:
+    """Land files larger than the memory allowed, and ten times the rows against the time of one."""
+    from send_returns.bench.streaming import landings
+
+    def land(name: str, inbox: Path) -> Measured:
+        arguments = ("land", "--inbox", str(inbox), "--as-of", str(as_of), "--organisation", "council")
+        return _command(settings, f"land-{name}", "-m", "send_returns.cli", *arguments)
+
+    where = {"code": code_version(), "cores": os.cpu_count()}
+    with warehouse.running(settings):
+        warehouse.migrate(settings)
+        for kind, tenth, whole in landings(settings, as_of, land):
+            of = {"format": kind, "rows": whole.rows, "file_gigabytes": round(whole.size / GIGABYTE, 3), **where}
+            if "streaming" in wanted:
+                peak = whole.peak_bytes / GIGABYTE
+                _line("streaming", of, gigabytes=peak, baseline="goal", baseline_gigabytes=1.0, ratio=peak)
+            if "scaling" in wanted:
+                share = whole.rows / tenth.rows
+                _line(
+                    "scaling",
+                    of,
+                    seconds=whole.seconds,
+                    baseline="a tenth of the rows",
+                    baseline_seconds=tenth.seconds,
+                    times_the_rows=share,
+                    goal=1.1 * share,
+                )
 
 
 def _rooms(settings: Settings, inbox: Path, run_id: str) -> list[tuple[str, float, Callable[[], Mapping[str, Any]]]]:
