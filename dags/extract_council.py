@@ -7,17 +7,22 @@ loaded + rows quarantined, always.
 
 **When.** Every hour from 07:15 to 19:15 on weekdays, London time, or whenever somebody triggers it.
 
-**Inputs.** `inbox`: the folder to look in. `as_of` or `period`: the date by which the arrival register judges what is
-due. `partnership`: whose register.
+**Inputs.** `inbox`: the folder, or the URL of the SFTP server or S3 bucket, to look in. `as_of` or `period`: the date
+by which the arrival register judges what is due. `partnership`: whose register.
+
+A delivery is read once it is complete: with `<delivery>.done` beside it or a manifest in it, or when nothing of it has
+changed between two looks. What still arrives is taken the next hour.
 
 **How to re-run.** Clear the task or trigger the DAG again. A delivery is known by the hash of its content, so the
-same bytes never land twice. A corrected file is a new delivery and supersedes the old one for its period.
+same bytes never land twice, nor the same data in another order. A corrected file is a new delivery and supersedes
+the old one for its period.
 
 **Who is affected.** Nobody downstream until `build_partnership` passes its gate: the live marts and returns do not
 change here.
 
 **When it fails.** A refused delivery is not a failure: it is in `landing.delivery` with status `refused` and the
-reason to send to its supplier. The task fails when the inbox cannot be read or the database is away; it is tried
+reason to send to its supplier; one that is older than what is known of its period is `held` until somebody runs
+`send-returns land --accept-held`. The task fails when the inbox cannot be read or the database is away; it is tried
 again twice, then read its log, which names the file, the table and the row but never a value.
 """
 

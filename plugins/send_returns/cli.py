@@ -74,8 +74,13 @@ AsOf = Annotated[
     ),
 ]
 Inbox = Annotated[
-    Path,
-    typer.Option(exists=True, file_okay=False, help="Folder of deliveries: INBOX/<organisation>/<feed>/<delivery>."),
+    str | None,
+    typer.Option(
+        metavar="FOLDER|URL",
+        help="The deliveries: a folder, sftp://user@host:port/path or s3://bucket/prefix, that holds"
+        " <organisation>/<feed>/<delivery>. Keys come from the environment: SEND_RETURNS_SFTP_KEY and"
+        " SEND_RETURNS_SFTP_KNOWN_HOSTS; AWS_PROFILE and AWS_ENDPOINT_URL.",
+    ),
 ]
 Output = Annotated[Path, typer.Option(file_okay=False, help="Where published returns go.")]
 Run = Annotated[str | None, typer.Option("--run", help="The run. [default: the one opened last]")]
@@ -96,6 +101,16 @@ def _ready() -> Iterator[Settings]:
         yield settings
 
 
+def _store(inbox: str | None) -> Path | str:
+    if not inbox:
+        raise typer.BadParameter("Give the inbox: --inbox FOLDER, or the URL of an SFTP server or S3 bucket.")
+    if "://" in inbox:
+        return inbox
+    if not Path(inbox).is_dir():
+        raise typer.BadParameter(f"--inbox {inbox} is not a folder: make it, or name another.")
+    return Path(inbox).resolve()
+
+
 def _latest(settings: Settings, run_id: str | None) -> str:
     from send_returns import warehouse
 
@@ -113,12 +128,13 @@ def _latest(settings: Settings, run_id: str | None) -> str:
 
 @app.command()
 def run(
-    inbox: Inbox,
+    inbox: Inbox = None,
     output: Output = Path("output"),
     as_of: AsOf = None,
     mode: Mode = Mode.incremental,
 ) -> None:
     """The whole job through the real DAGs: land, link, build, gate, publish."""
+    place = _store(inbox)
     from send_returns import screen
     from send_returns.orchestration.run import run_dags
 
@@ -127,7 +143,7 @@ def run(
             summary = run_dags(
                 settings,
                 as_of=as_of or clock.today(),
-                inbox=inbox.resolve(),
+                inbox=place,
                 output=output.resolve(),
                 mode=mode.value,
                 progress=step,
@@ -155,7 +171,7 @@ def demo(
             inbox = demonstration.prepare(
                 settings, children=children, seed=seed, as_of=as_of, mess=mess.value, progress=step
             )
-        run(inbox=inbox, output=output, as_of=as_of)
+        run(inbox=str(inbox), output=output, as_of=as_of)
 
 
 @app.command()
@@ -193,15 +209,39 @@ def check(
 
 
 @app.command()
-def land(inbox: Inbox, as_of: AsOf = None, organisation: Annotated[list[str] | None, typer.Option()] = None) -> None:
+def land(
+    inbox: Inbox = None,
+    as_of: AsOf = None,
+    organisation: Annotated[list[str] | None, typer.Option()] = None,
+    accept_held: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="DELIVERY", help="Let a held delivery replace the newer one of its period; lands nothing."
+        ),
+    ] = None,
+) -> None:
     """Take in what the inbox holds: archive, type, load, quarantine."""
+    from send_returns import landing, screen, stages
+
+    place = None if accept_held else _store(inbox)
+    with _ready() as settings:
+        for delivery in accept_held or []:
+            landing.release_held(settings, delivery)
+            console.print(f"Delivery {delivery} is accepted.")
+        if place:
+            for name in organisation or ["reference", "council", "icb"]:
+                screen.show_counts(console, stages.land(settings, name, place, as_of or clock.today()), title=name)
+
+
+@app.command()
+def replay(
+    feed: Annotated[str | None, typer.Argument(help="Only this feed. [default: all]")] = None, as_of: AsOf = None
+) -> None:
+    """Read again what was refused or has rows in quarantine, after its contract has changed."""
     from send_returns import screen, stages
 
     with _ready() as settings:
-        for name in organisation or ["reference", "council", "icb"]:
-            screen.show_counts(
-                console, stages.land(settings, name, inbox.resolve(), as_of or clock.today()), title=name
-            )
+        screen.show_counts(console, stages.replay(settings, as_of or clock.today(), feed))
 
 
 @app.command()

@@ -28,8 +28,11 @@ class NotReady(Failure):
         self.missing = missing
 
 
-def land(settings: Settings, organisation: str, inbox: Path, as_of: date) -> dict[str, Any]:
-    """Land what `inbox` holds of one organisation ('council', 'icb' or 'reference'): deliveries and rows, counted."""
+def land(settings: Settings, organisation: str, inbox: Path | str, as_of: date) -> dict[str, Any]:
+    """Land what `inbox` holds of one organisation ('council', 'icb' or 'reference'): deliveries and rows, counted.
+
+    `inbox` is a folder, or the URL of an SFTP server or S3 bucket.
+    """
 
     def work() -> dict[str, Any]:
         counts = landing.land(settings, organisation, inbox, as_of)
@@ -38,11 +41,20 @@ def land(settings: Settings, organisation: str, inbox: Path, as_of: date) -> dic
     return _timed(settings, f"{settings.partnership}/{as_of}", f"land {organisation}", work)
 
 
+def replay(settings: Settings, as_of: date, feed: str | None = None) -> dict[str, Any]:
+    """Read again, under the newest contract, what was refused or has rows in quarantine; of all feeds, or of one."""
+
+    def work() -> dict[str, Any]:
+        return landing.replay(settings, as_of, feed)
+
+    return _timed(settings, f"{settings.partnership}/{as_of}", f"replay {feed or 'all'}", work)
+
+
 def open_run(settings: Settings, as_of: date, mode: Mode = "incremental") -> str:
     """Open the run of what has been accepted as of a date, and return its id. Raises NotReady when a feed is missing.
 
-    The id is a hash of the partnership, the date, the code and the content of every delivery: the same inputs are the
-    same run. In mode `full` a run that was already built is built again.
+    The id is a hash of the partnership, the date, the code, and the content of every delivery with the contract that it
+    was read under: the same inputs are the same run. In mode `full` a run that was already built is built again.
     """
     with warehouse.connect(settings, purpose="send-returns open run") as connection:
         landing.register(connection, settings.partnership, as_of)
@@ -51,12 +63,12 @@ def open_run(settings: Settings, as_of: date, mode: Mode = "incremental") -> str
             connection.commit()
             raise NotReady(missing)
         deliveries = connection.execute(
-            "select delivery_id, feed, content_sha256 from landing.delivery"
+            "select delivery_id, feed, content_sha256, contract_version from landing.delivery"
             " where partnership = %s and status = 'accepted' and (reference_on is null or reference_on <= %s)"
             " order by feed, content_sha256",
             [settings.partnership, as_of],
         ).fetchall()
-        manifest = "\n".join(f"{feed} {digest}" for _, feed, digest in deliveries)
+        manifest = "\n".join(f"{feed} {digest} {contract}" for _, feed, digest, contract in deliveries)
         manifest_sha256 = hashlib.sha256(manifest.encode()).hexdigest()
         code = code_version()
         key = f"{settings.partnership}\n{as_of}\n{code}\n{manifest_sha256}"
@@ -71,7 +83,7 @@ def open_run(settings: Settings, as_of: date, mode: Mode = "incremental") -> str
         with connection.cursor() as cursor:
             cursor.executemany(
                 "insert into audit.run_delivery (run_id, delivery_id) values (%s, %s) on conflict do nothing",
-                [(run_id, delivery_id) for delivery_id, _, _ in deliveries],
+                [(run_id, delivery_id) for delivery_id, *_ in deliveries],
             )
     return run_id
 

@@ -58,7 +58,7 @@ def run_dags(
     settings: Settings,
     *,
     as_of: date,
-    inbox: Path,
+    inbox: Path | str,
     output: Path,
     mode: Mode = "incremental",
     progress: Callable[[str | None], None] | None = None,
@@ -66,16 +66,17 @@ def run_dags(
     """Run extract_council, extract_icb, build_partnership and publish_returns, in that order, and say how it ended.
 
     The warehouse is running and migrated when this is called; raises AirflowFailure when an Airflow of the same home
-    is up. `progress` is told the name of each step as it starts. What Airflow says goes to `log`; the child process
-    ends with this one, also on Ctrl-C."""
+    is up. `inbox` is a folder or a store's URL. `progress` is told the name of each step as it starts. What Airflow
+    says goes to `log`; the child process ends with this one, also on Ctrl-C."""
     if supervise.is_up(settings):
         raise supervise.AirflowFailure("Airflow is up: trigger the DAGs there, or end it first with `make down`.")
     started = clock.monotonic()
     log = settings.folder("logs") / "run.log"
+    place = str(inbox.resolve()) if isinstance(inbox, Path) else inbox
     common = {"as_of": as_of.isoformat(), "partnership": settings.partnership}
     order = {
-        "extract_council": common | {"inbox": str(inbox.resolve())},
-        "extract_icb": common | {"inbox": str(inbox.resolve())},
+        "extract_council": common | {"inbox": place},
+        "extract_icb": common | {"inbox": place},
         "build_partnership": common | {"mode": mode},
         "publish_returns": {"partnership": settings.partnership, "output": str(output.resolve())},
     }

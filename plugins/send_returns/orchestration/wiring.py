@@ -88,7 +88,8 @@ _PARAMS: dict[str, Param] = {
         title="Inbox",
         type=["null", "string"],
         minLength=1,
-        description="The folder that holds <organisation>/<feed>/<delivery>. "
+        description="The folder, sftp://user@host:port/path or s3://bucket/prefix that holds "
+        "<organisation>/<feed>/<delivery>; no password in it. "
         "Empty: SEND_RETURNS_INBOX, or inbox in the installation's home.",
     ),
     "output": Param(
@@ -129,7 +130,7 @@ class Request:
     settings: Settings
     as_of: date
     mode: "Mode"
-    inbox: Path
+    inbox: Path | str
     output: Path
     run_id: str | None
 
@@ -149,10 +150,15 @@ def resolve(given: Mapping[str, Any]) -> Request:
         settings=settings,
         as_of=_as_of(given.get("as_of"), given.get("period")),
         mode=given.get("mode") or "incremental",
-        inbox=_folder(given.get("inbox"), "SEND_RETURNS_INBOX", settings.home / "inbox"),
+        inbox=_inbox(given.get("inbox"), settings.home / "inbox"),
         output=_folder(given.get("output"), "SEND_RETURNS_OUTPUT", settings.home / "output"),
         run_id=given.get("run_id"),
     )
+
+
+def _inbox(given: str | None, default: Path) -> Path | str:
+    named = given or os.environ.get("SEND_RETURNS_INBOX", "")
+    return named if "://" in named else Path(named or default)
 
 
 def _folder(given: str | None, variable: str, default: Path) -> Path:

@@ -1,0 +1,85 @@
+"""Reading again, from the archive, what the contract of its day did not let in."""
+
+import logging
+from collections import Counter
+from datetime import date
+from typing import Any
+
+import psycopg
+
+from send_returns import feeds, warehouse
+from send_returns.failure import Failure
+from send_returns.landing import completeness
+from send_returns.landing.arrival import register
+from send_returns.landing.partnership import Partnership, partnership
+from send_returns.landing.raw_tables import ensure_raw_tables
+from send_returns.landing.reading import Arrived, Landing
+from send_returns.settings import Settings
+
+OUTCOMES = ("read_again", "accepted", "refused", "held", "duplicate", "damaged", "rows_in", "loaded", "quarantined")
+log = logging.getLogger(__name__)
+
+
+def replay(settings: Settings, as_of: date, feed: str | None = None, of: Partnership | None = None) -> dict[str, Any]:
+    """Read refused deliveries and those with rows in quarantine again, under the newest contract of their feed.
+
+    An accepted reading takes the place of the earlier one of the same bytes, which stays for the runs that read it.
+    Nothing is read twice under one contract. Returns counts, `damaged` being deliveries whose archived files are not
+    what they were. `feed`: only this one. Raises Failure.
+    """
+    whose = of or partnership(settings.partnership, as_of)
+    known = [one for one in feeds.feeds() if feed in (None, one.id)]
+    if not known:
+        raise Failure(f"Feed {feed} has no contract: choose one of {', '.join(one.id for one in feeds.feeds())}.")
+    counts = Counter(dict.fromkeys(OUTCOMES, 0))
+    with warehouse.connect(settings, purpose="send-returns replay") as connection:
+        ensure_raw_tables(connection)
+        connection.commit()
+        for one in known:
+            for delivery in _unfinished(connection, whose, one):
+                arrived = _from_archive(settings, connection, delivery)
+                if arrived is None:
+                    log.error("%s: delivery %d is not in the archive as it arrived.", one.id, delivery)
+                    counts["damaged"] += 1
+                    continue
+                counts["read_again"] += 1
+                counts.update(Landing(connection, one, arrived, whose, is_replay=True).run())
+                connection.commit()
+        register(connection, whose.id, as_of)
+    return dict(counts)
+
+
+def _unfinished(connection: psycopg.Connection, whose: Partnership, feed: feeds.Feed) -> list[int]:
+    rows = connection.execute(
+        "select delivery_id from landing.delivery where partnership = %s and feed = %s and contract_version <> %s"
+        " and (status = 'refused' or status in ('accepted', 'held') and rows_quarantined > 0)"
+        " order by received_at, delivery_id",
+        [whose.id, feed.id, feed.version],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _from_archive(settings: Settings, connection: psycopg.Connection, delivery: int) -> Arrived | None:
+    """The delivery as it arrived, each file by the hash of its bytes; None when one is missing or has changed."""
+    name, content = connection.execute(
+        "select name, content_sha256 from landing.delivery where delivery_id = %s", [delivery]
+    ).fetchone() or ("", "")
+    listed = connection.execute(
+        'select file_name, sha256 from landing.delivery_file where delivery_id = %s order by file_name collate "C"',
+        [delivery],
+    ).fetchall()
+    files = []
+    for file_name, sha256 in listed:
+        try:
+            source = feeds.examine(settings.folder("archive") / sha256, file_name)
+        except OSError:
+            return None
+        if source.sha256 != sha256:
+            return None
+        files.append(source)
+    is_set = not (len(files) == 1 and files[0].sha256 == content)
+    manifest = next((file for wanted in completeness.MANIFESTS for file in files if file.name == wanted), None)
+    if not is_set or manifest is None:
+        return Arrived(name, is_set, files, files)
+    sources = [file for file in files if file is not manifest]
+    return Arrived(name, is_set, sources, files, completeness.broken(manifest, sources))
