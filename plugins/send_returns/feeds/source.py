@@ -3,11 +3,8 @@
 import codecs
 import hashlib
 import re
-import struct
 from dataclasses import dataclass
 from pathlib import Path
-
-import pyarrow as pa
 
 CHUNK = 1 << 20
 START_BYTES = 4096
@@ -65,7 +62,8 @@ class Examiner:
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
-        self._is_ascii = True
+        # None once something was not UTF-8.
+        self._utf8: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
         self._quotes = 0
         self._has_nul = False
         self._start = b""
@@ -79,7 +77,11 @@ class Examiner:
             self._start += chunk[: START_BYTES - len(self._start)]
         self._quotes += chunk.count(b'"')
         self._has_nul = self._has_nul or b"\0" in chunk
-        self._is_ascii = self._is_ascii and chunk.isascii()
+        if self._utf8:
+            try:
+                self._utf8.decode(chunk)
+            except UnicodeDecodeError:
+                self._utf8 = None
 
     def source(self, path: Path, name: str) -> Source:
         """What was found of the file at `path`, delivered as `name`. Raises OSError."""
@@ -90,7 +92,7 @@ class Examiner:
         elif wide:
             encoding, is_clean = wide, wide != "utf-32" and _is_clean_utf16(path, wide)
         else:
-            encoding, is_clean = ("utf-8-sig", True) if self._is_ascii or _is_utf8(path) else _weigh(path)
+            encoding, is_clean = ("utf-8-sig", True) if self._is_utf8() else _weigh(path)
             is_clean = is_clean and not self._has_nul and self._quotes % 2 == 0
         return Source(
             path=path,
@@ -101,6 +103,10 @@ class Examiner:
             is_clean=is_clean,
             container=container,
         )
+
+    def _is_utf8(self) -> bool:
+        # What the decoder still holds is a character that was cut off.
+        return self._utf8 is not None and not self._utf8.getstate()[0]
 
 
 def _container(start: bytes) -> str | None:
@@ -141,18 +147,6 @@ def _is_clean_utf16(path: Path, encoding: str) -> bool:
     except UnicodeDecodeError:
         return False
     return quotes % 2 == 0
-
-
-def _is_utf8(path: Path) -> bool:
-    """Whether a file that is not empty is UTF-8 throughout: the file as one arrow string, validated where it lies."""
-    with pa.memory_map(str(path)) as file:
-        content = file.read_buffer()
-        ends = pa.py_buffer(struct.pack("=2q", 0, content.size))
-        try:
-            pa.Array.from_buffers(pa.large_string(), 1, [None, ends, content]).validate(full=True)
-        except pa.ArrowInvalid:
-            return False
-    return True
 
 
 def _weigh(path: Path) -> tuple[str, bool]:

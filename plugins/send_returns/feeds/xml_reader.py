@@ -3,7 +3,6 @@
 No document type, no entities, no network; one top-level record is in memory at a time.
 """
 
-import mmap
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +15,10 @@ from send_returns.feeds.contract import Feed, Record, Table
 from send_returns.feeds.source import Source
 
 BATCH_ROWS = 60_000
+BLOCK_BYTES = 1 << 18
+# A child's whole record is some kilobytes; what is longer would be held in memory.
+RECORD_BYTES = 16 << 20
+ENTITY_ERRORS = ("ERR_UNDECLARED_ENTITY", "WAR_UNDECLARED_ENTITY")
 ROOT = "Message"
 DECLARATIONS = tuple(
     mark.encode(code) for mark in ("!DOCTYPE", "!ENTITY") for code in ("ascii", "utf-16-le", "utf-16-be")
@@ -28,41 +31,66 @@ def read(source: Source, feed: Feed) -> Iterator[Chunk]:
     if _declares_entities(source):
         raise Refused(f"{source.shown}: it declares a document type, which no return has. Export it again without.")
     flattener = _Flattener(feed)
+    parser = etree.XMLPullParser(
+        events=("end",),
+        tag=[f"{{*}}{element}" for element in flattener.streamed],
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        remove_blank_text=True,
+    )
     try:
-        events = etree.iterparse(
-            str(source.path),
-            events=("end",),
-            tag=[f"{{*}}{element}" for element in flattener.streamed],
-            resolve_entities=False,
-            load_dtd=False,
-            no_network=True,
-            huge_tree=False,
-            remove_comments=True,
-            remove_pis=True,
-            remove_blank_text=True,
-        )
-        for _, element in events:
+        for element in _records(source, parser):
             flattener.enter(element)
             if flattener.waiting >= BATCH_ROWS:
                 yield from flattener.chunks()
             _forget(element)
-        root = events.root
-    except etree.XMLSyntaxError as error:
-        # The parser's own text may quote the file.
-        line = error.position[0] if error.position else 0
-        raise Refused(f"{source.shown}: not well-formed XML at line {line}. Was it cut short? Send it again.") from None
+        root: Any = parser.close()
+    except etree.XMLSyntaxError:
+        raise Refused(f"{source.shown}: {_why(parser)}") from None
     if root.getroottree().docinfo.doctype:
         raise Refused(f"{source.shown}: it declares a document type, which no return has. Export it again without.")
     flattener.rest(root)
     yield from flattener.chunks()
 
 
+def _records(source: Source, parser: etree.XMLPullParser) -> Iterator[Any]:
+    """The streamed records as their ends are parsed. Raises XMLSyntaxError, and Refused where none ends for long."""
+    since = 0
+    with source.path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            parser.feed(block)
+            since += len(block)
+            for _, element in parser.read_events():
+                since = 0
+                yield element
+            if since > RECORD_BYTES:
+                raise Refused(
+                    f"{source.shown}: {RECORD_BYTES >> 20} MB in which no record ends. Is it the return of this feed?"
+                )
+
+
+def _why(parser: etree.XMLPullParser) -> str:
+    """What is wrong with the XML, in our words: the parser's own text may quote the file."""
+    # The exception is of the last error, and of an entity knows no line.
+    line, kind = next(((entry.line, entry.type_name) for entry in list(parser.feed_error_log)), (1, ""))
+    if kind in ENTITY_ERRORS:
+        return f"an entity at line {line} that XML does not have, such as &nbsp;. Write the character itself."
+    return f"not well-formed XML at line {line}. Was it cut short? Send it again."
+
+
 def _declares_entities(source: Source) -> bool:
     """Whether the file has a document type declaration anywhere: the door to entities and to reading other files."""
-    if not source.size:
-        return False
-    with source.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return any(content.find(mark) >= 0 for mark in DECLARATIONS)
+    edge = b""
+    with source.path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            if any(mark in edge + block for mark in DECLARATIONS):
+                return True
+            edge = block[-max(map(len, DECLARATIONS)) :]
+    return False
 
 
 def _forget(element: etree._Element) -> None:
@@ -76,7 +104,7 @@ def _forget(element: etree._Element) -> None:
 class _Place:
     """A record element of a table, the record elements directly within it, and the rows that were read of it.
 
-    A row is a list: the table's columns, the row number, and a dict of what the contract does not know, or None.
+    A row is a list: the table's columns, the row number, and what the contract does not know: texts by name, or None.
     """
 
     def __init__(self, table: Table, record: Record) -> None:
@@ -117,7 +145,7 @@ class _Place:
         *columns, numbers, unknown = zip(*self.rows, strict=True) if self.rows else [()] * len(self.blank)
         data: dict[str, list[Any]] = {f"+{name}": [] for row in unknown if row for name in row}
         for name, values in data.items():
-            values += [row.get(name[1:]) if row else None for row in unknown]
+            values += ["; ".join(row[name[1:]]) if row and name[1:] in row else None for row in unknown]
         frame = pl.DataFrame(
             [
                 *(pl.Series(name, values, dtype=pl.String) for name, values in zip(self._at, columns, strict=True)),
@@ -218,7 +246,7 @@ class _Flattener:
         if position is not None:
             place.mark("F13", child.tag, row)
             name += "_again"
-        unknown[name] = f"{unknown[name]}; {child.text or ''}" if name in unknown else child.text
+        unknown.setdefault(name, []).append(child.text or "")
 
 
 def _local(tag: str) -> str:
