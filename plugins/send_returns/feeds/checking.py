@@ -38,6 +38,7 @@ FINDING: Mapping[str, PolarsType] = {
     "row_number": pl.Int64,
     "message": pl.String,
 }
+KEYS_AT_ONCE = 1_000_000
 QUARANTINED: Mapping[str, PolarsType] = {"row_number": pl.Int32, "reasons": pl.List(pl.String), "raw": pl.String}
 
 
@@ -142,9 +143,15 @@ class TableChecker:
         """Findings about the table as a whole: keys that occur more than once, one per row."""
         if not self._keys:
             return join_findings([])
-        keys = pl.concat(self._keys)
-        again = keys.filter(keys["key"].is_duplicated())["_row_number"]
+        # Finding what occurs twice takes many times the memory of the keys: a share of them at a time.
+        shares = 1 + sum(keys.height for keys in self._keys) // KEYS_AT_ONCE
+        again = pl.concat(self._again(share, shares) for share in range(shares))
         return finding("F06", self._table.name, *self._table.key, rows=again.sort())
+
+    def _again(self, share: int, shares: int) -> pl.Series:
+        """Row numbers, among one of `shares` equal shares of the keys, of those that occur more than once."""
+        keys = pl.concat(keys.filter(pl.col("key") % shares == share) if shares > 1 else keys for keys in self._keys)
+        return keys.filter(keys["key"].is_duplicated())["_row_number"]
 
     def _columns(self, present: Sequence[str]) -> list[pl.DataFrame]:
         """Once per table: columns that the contract does not know, and those of it that did not come."""
