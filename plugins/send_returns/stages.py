@@ -13,6 +13,7 @@ from psycopg.types.json import Json
 
 from send_returns import clock, landing, warehouse
 from send_returns.failure import Failure
+from send_returns.landing import receipts
 from send_returns.settings import Settings, code_version
 
 Mode = Literal["full", "incremental"]
@@ -36,6 +37,7 @@ def land(settings: Settings, organisation: str, inbox: Path | str, as_of: date) 
 
     def work() -> dict[str, Any]:
         counts = landing.land(settings, organisation, inbox, as_of)
+        receipts.write(settings, as_of, organisation)
         return {name: count for name, count in counts.items() if name != "feeds"}
 
     return _timed(settings, f"{settings.partnership}/{as_of}", f"land {organisation}", work)
@@ -45,7 +47,9 @@ def replay(settings: Settings, as_of: date, feed: str | None = None) -> dict[str
     """Read again, under the newest contract, what was refused or has rows in quarantine; of all feeds, or of one."""
 
     def work() -> dict[str, Any]:
-        return landing.replay(settings, as_of, feed)
+        counts = landing.replay(settings, as_of, feed)
+        receipts.write(settings, as_of)
+        return counts
 
     return _timed(settings, f"{settings.partnership}/{as_of}", f"replay {feed or 'all'}", work)
 
@@ -63,12 +67,13 @@ def open_run(settings: Settings, as_of: date, mode: Mode = "incremental") -> str
             connection.commit()
             raise NotReady(missing)
         deliveries = connection.execute(
-            "select delivery_id, feed, content_sha256, contract_version from landing.delivery"
-            " where partnership = %s and status = 'accepted' and (reference_on is null or reference_on <= %s)"
-            " order by feed, content_sha256",
+            "select delivery_id, concat_ws(' ', feed, content_sha256, named_for, contract_version)"
+            " from landing.delivery where partnership = %s and status = 'accepted'"
+            " and (reference_on is null or reference_on <= %s)"
+            ' order by 2 collate "C"',
             [settings.partnership, as_of],
         ).fetchall()
-        manifest = "\n".join(f"{feed} {digest} {contract}" for _, feed, digest, contract in deliveries)
+        manifest = "\n".join(delivered for _, delivered in deliveries)
         manifest_sha256 = hashlib.sha256(manifest.encode()).hexdigest()
         code = code_version()
         key = f"{settings.partnership}\n{as_of}\n{code}\n{manifest_sha256}"
@@ -83,7 +88,7 @@ def open_run(settings: Settings, as_of: date, mode: Mode = "incremental") -> str
         with connection.cursor() as cursor:
             cursor.executemany(
                 "insert into audit.run_delivery (run_id, delivery_id) values (%s, %s) on conflict do nothing",
-                [(run_id, delivery_id) for delivery_id, *_ in deliveries],
+                [(run_id, delivery_id) for delivery_id, _ in deliveries],
             )
     return run_id
 

@@ -286,9 +286,9 @@ def test_the_database_refuses_counts_that_do_not_add_up(database: Settings, put:
 
 
 def test_ids_are_the_same_in_every_database() -> None:
-    given = ("hertfordshire", "sen2", "0" * 64, "1.0.0")
-    assert reading.delivery_id(*given) == 3724508825518670508
-    for position, other in enumerate(("essex", "csds", "1" * 64, "1.0.1")):
+    given = ("hertfordshire", "sen2", "0" * 64, "2026", "1.0.0")
+    assert reading.delivery_id(*given) == 6330563386967072058
+    for position, other in enumerate(("essex", "csds", "1" * 64, "", "1.0.1")):
         changed = [*given]
         changed[position] = other
         assert reading.delivery_id(*changed) != reading.delivery_id(*given)

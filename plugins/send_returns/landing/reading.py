@@ -51,10 +51,19 @@ def content_hash(sources: Iterable[feeds.Source], is_set: bool) -> str:
     return hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in pairs).encode()).hexdigest()
 
 
-def delivery_id(of: str, feed: str, content_sha256: str, contract_version: str) -> int:
-    """The same bytes, read under the same contract for the same partnership, have the same id in every database."""
-    digest = hashlib.sha256(f"{of}\0{feed}\0{content_sha256}\0{contract_version}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
+def named_for(feed: feeds.Feed, arrived: Arrived) -> str:
+    """The period in the name, where nothing else says it: there, the same bytes under another name are other news."""
+    if feed.period.key:
+        return ""
+    names = (arrived.name, *(source.name for source in arrived.sources))
+    period = next((period for name in names if (period := feed.period.from_name(name))), None)
+    return f"{period.key} {period.reference_on}" if period else ""
+
+
+def delivery_id(of: str, feed: str, content_sha256: str, named: str, contract_version: str) -> int:
+    """The same bytes for the same period, read under the same contract, have the same id in every database."""
+    parts = (of, feed, content_sha256, named, contract_version)
+    return int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:8], "big") >> 1
 
 
 class Digest:
@@ -106,7 +115,8 @@ class Landing:
         self._connection, self._feed, self._arrived, self._whose = connection, feed, arrived, whose
         self._is_replay = is_replay
         self._content = content_hash(arrived.sources, arrived.is_set) if arrived.sources else EMPTY
-        self.delivery_id = delivery_id(whose.id, feed.id, self._content, feed.version)
+        self._same = whose.id, feed.id, self._content, named_for(feed, arrived)
+        self.delivery_id = delivery_id(*self._same, feed.version)
 
     def run(self) -> dict[str, int]:
         """What became of it, counted: one transaction, or a part of the caller's. Raises Failure."""
@@ -214,7 +224,7 @@ class Landing:
             "select current.delivery_id, current.name, current.reference_on, current.received_at > own.received_at"
             " from landing.delivery as current inner join landing.delivery as own using (partnership, feed)"
             " where own.delivery_id = %s and current.period_key = %s and current.status = 'accepted'"
-            " and current.content_sha256 <> own.content_sha256",
+            " and (current.content_sha256, current.named_for) <> (own.content_sha256, own.named_for)",
             [self.delivery_id, period.key],
         ).fetchone()
         if current:
@@ -244,10 +254,11 @@ class Landing:
     def _is_known(self) -> bool:
         """Whether these bytes were taken before. What was refused is tried again: the contract may have changed."""
         row = self._connection.execute(
-            "select delivery_id from landing.delivery where (partnership, feed, content_sha256) = (%s, %s, %s)"
+            "select delivery_id from landing.delivery"
+            " where (partnership, feed, content_sha256, named_for) = (%s, %s, %s, %s)"
             " and status <> 'refused' and (status <> 'superseded' or accepted_at is not null)"
             " and (delivery_id = %s or not %s) order by accepted_at desc nulls last limit 1",
-            [self._whose.id, self._feed.id, self._content, self.delivery_id, self._is_replay],
+            [*self._same, self.delivery_id, self._is_replay],
         ).fetchone()
         if row is None:
             return False
@@ -263,18 +274,18 @@ class Landing:
 
     def _record(self, status: str, reason: str) -> None:
         """Write the delivery down, in the place of what was refused of the same bytes."""
-        same = [self._whose.id, self._feed.id, self._content]
         self._connection.execute("delete from audit.finding where delivery_id = %s", [self.delivery_id])
         self._connection.execute(
             "update landing.delivery set status = 'superseded', superseded_at = %s"
-            " where (partnership, feed, content_sha256) = (%s, %s, %s) and status = 'refused' and delivery_id <> %s",
-            [clock.now(), *same, self.delivery_id],
+            " where (partnership, feed, content_sha256, named_for) = (%s, %s, %s, %s) and status = 'refused'"
+            " and delivery_id <> %s",
+            [clock.now(), *self._same, self.delivery_id],
         )
         self._connection.execute(
             "insert into landing.delivery (delivery_id, partnership, organisation, feed, contract_version, name,"
-            " content_sha256, status, reason, rows_in, rows_loaded, rows_quarantined, received_at)"
-            " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0, 0, coalesce((select min(received_at)"
-            " from landing.delivery where (partnership, feed, content_sha256) = (%s, %s, %s)), %s))"
+            " content_sha256, named_for, status, reason, rows_in, rows_loaded, rows_quarantined, received_at)"
+            " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0, 0, coalesce((select min(received_at)"
+            " from landing.delivery where (partnership, feed, content_sha256, named_for) = (%s, %s, %s, %s)), %s))"
             " on conflict (delivery_id) do update set status = excluded.status, reason = excluded.reason,"
             " name = excluded.name",
             [
@@ -285,9 +296,10 @@ class Landing:
                 self._feed.version,
                 self._arrived.name,
                 self._content,
+                self._same[-1],
                 status,
                 reason,
-                *same,
+                *self._same,
                 clock.now(),
             ],
         )
@@ -313,7 +325,8 @@ def _accept(connection: psycopg.Connection, delivery: int) -> None:
         " from landing.delivery as new where new.delivery_id = %s and old.delivery_id <> new.delivery_id"
         " and (old.partnership, old.feed) = (new.partnership, new.feed)"
         " and (old.period_key = new.period_key and old.status = 'accepted'"
-        "  or old.content_sha256 = new.content_sha256 and old.status in ('accepted', 'held', 'duplicate', 'refused'))",
+        "  or (old.content_sha256, old.named_for) = (new.content_sha256, new.named_for)"
+        "  and old.status in ('accepted', 'held', 'duplicate', 'refused'))",
         [at, delivery],
     )
     connection.execute(

@@ -1,13 +1,15 @@
 -- Deliveries as they really come: still arriving, sent twice, sent again in another order, late, corrected, read again.
 
--- Some bytes may be read more than once, under different contracts; each reading is a delivery of its own.
+-- Some bytes may be read more than once, under different contracts, and may come for more than one period where only
+-- the name says which (a register that has not changed); each is a delivery of its own.
 alter table landing.delivery
     drop constraint delivery_partnership_feed_content_sha256_key,
     drop constraint delivery_status_check,
     -- The known time: from when to when this was what the partnership knew of the period. Null: never.
     add column accepted_at timestamptz,
     add column superseded_at timestamptz,
-    add constraint one_reading unique (partnership, feed, content_sha256, contract_version),
+    add column named_for text not null default '',
+    add constraint one_reading unique (partnership, feed, content_sha256, named_for, contract_version),
     add constraint delivery_status_check check (status in ('accepted', 'refused', 'superseded', 'held', 'duplicate')),
     add constraint set_aside_says_why check (status not in ('held', 'duplicate') or reason is not null),
     add constraint known_forwards check (superseded_at >= accepted_at),
