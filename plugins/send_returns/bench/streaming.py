@@ -4,22 +4,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from send_returns import warehouse
+from send_returns.bench.suite import GIGABYTE, Measured
 from send_returns.landing.partnership import partnership
 from send_returns.settings import Settings
 from send_returns.simulate.identifiers import upns
 
-if TYPE_CHECKING:
-    from send_returns.bench.suite import Measured
-
-GIGABYTE = 1024**3
+# Writes a file of at least so many bytes, for an LA and a year, and returns the rows of its main table.
+Write = Callable[[Path, int, int, int], int]
 CSV_BYTES, XML_BYTES = 2 * GIGABYTE, GIGABYTE
-BLOCK = 20_000
+BLOCK = 5_000
 SCHOOLS = 500
 
 
@@ -36,7 +34,7 @@ class Landed:
 def landings(
     settings: Settings,
     as_of: date,
-    land: Callable[[str, Path], "Measured"],
+    land: Callable[[str, Path], Measured],
     *,
     csv_bytes: int = CSV_BYTES,
     xml_bytes: int = XML_BYTES,
