@@ -4,6 +4,7 @@ import importlib.resources
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 import yaml
 
 from send_returns import feeds
@@ -99,3 +100,19 @@ def test_pseudonym_lands_beside_the_nhs_number_and_never_in_it(
 def test_columns_of_each_health_indicator_are_asked_for(indicator: str, feed: str, columns: set[str]) -> None:
     asked = {column.name for table in feeds.load(feed).tables for column in table.columns}
     assert columns <= asked, indicator
+
+
+def test_register_and_its_reviews_come_as_two_sheets_of_one_workbook(tmp_path: Path) -> None:
+    feed = feeds.load("dynamic_support_register")
+    path = tmp_path / "dynamic_support_register_2026-10.xlsx"
+    with xlsxwriter.Workbook(path) as workbook:
+        for name, kind in (("Register", "register"), ("C(E)TRs", "ctr")):
+            sheet = workbook.add_worksheet(name)
+            columns = feed.table(kind).columns
+            sheet.write_row(0, 0, [column.header for column in columns])
+            values = {"date": "01/02/2026", "boolean": "yes", "string": "R1"}
+            sheet.write_row(1, 0, [values[column.type] for column in columns])
+    delivery = Delivery(feed, path.name, [source.examine(path)])
+    assert sum(batch.loaded.height for batch in delivery.batches()) == 2
+    assert {name: counts.loaded for name, counts in delivery.counts.items()} == {"register": 1, "ctr": 1}
+    assert delivery.period.key == "2026-10"
