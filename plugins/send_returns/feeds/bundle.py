@@ -83,7 +83,8 @@ def safe_zip(path: Path) -> Iterator[zipfile.ZipFile]:
         _check_directory(path)
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError):
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError):
+        # The last two for places in the file that cannot be.
         raise Unsafe("damaged or cut short. Send it again.") from None
 
 

@@ -28,6 +28,8 @@ HEADER_SHARE = 0.4
 # A mark that is never closed is looked for in all that follows, as far as a cell may reach: not for a whole file.
 UNCLOSED = 1_000
 UNCLOSED_SHARE = 0.05
+# What polars strips. Python also strips separators that are no white space, and so would lose a row of those.
+BLANKS = " \t\n\r\x0b\x0c\x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 
 
 def read(source: Source, table: Table) -> Iterator[Chunk]:
@@ -173,7 +175,7 @@ class _Fast:
                 Rejected(number + self._header.line, "F05", json.dumps(cells))
                 for number, text in now
                 for cells in [_cells(text, self._header.delimiter)]
-                if any(cell.strip() for cell in cells)
+                if any(cell.strip(BLANKS) for cell in cells)
             ],
         )
 
@@ -194,7 +196,7 @@ def _patient(source: Source, table: Table, header: headers.Header, done: int) ->
         return Chunk(table.name, frame.with_columns(_row_number=pl.Series(numbers, dtype=pl.Int32)), rejected)
 
     for number, cells, is_whole in _records(source, header):
-        if number <= done or not any(cell.strip() for cell in cells):
+        if number <= done or not any(cell.strip(BLANKS) for cell in cells):
             continue
         row_number = number + header.line
         if any("\0" in cell or not _is_text(cell) for cell in cells):
