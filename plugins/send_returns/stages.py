@@ -69,11 +69,10 @@ def open_run(settings: Settings, as_of: date, mode: Mode = "incremental") -> str
         deliveries = connection.execute(
             "select delivery_id, concat_ws(' ', feed, content_sha256, named_for, contract_version)"
             " from landing.delivery where partnership = %s and status = 'accepted'"
-            " and (reference_on is null or reference_on <= %s)"
-            ' order by 2 collate "C"',
+            " and (reference_on is null or reference_on <= %s)",
             [settings.partnership, as_of],
         ).fetchall()
-        manifest = "\n".join(delivered for _, delivered in deliveries)
+        manifest = "\n".join(sorted(delivered for _, delivered in deliveries))
         manifest_sha256 = hashlib.sha256(manifest.encode()).hexdigest()
         code = code_version()
         key = f"{settings.partnership}\n{as_of}\n{code}\n{manifest_sha256}"
