@@ -34,7 +34,7 @@ TIME_IN_PYTHON = re.compile(
     r"|\bfrom time import (?!sleep\b)"
 )
 TIME_IN_SQL = re.compile(
-    r"\b(current_(date|time|timestamp)|localtime(stamp)?)\b|\b(now|clock_timestamp|getdate|statement_timestamp)\s*\(\)"
+    r"\b(current_(date|time|timestamp)|localtime(stamp)?)\b|\b(?<!clock\.)(now|clock_timestamp|getdate|statement_timestamp)\s*\(\)"
     r"|'(today|now|yesterday|tomorrow)'|run_started_at|modules\.datetime",
     re.IGNORECASE,
 )
