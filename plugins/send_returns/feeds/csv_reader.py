@@ -25,9 +25,6 @@ BATCH_ROWS = 20_000
 LINE_LIMIT = 4 << 20
 # A header row is one that has at least this share of the contract's columns.
 HEADER_SHARE = 0.4
-# A mark that is never closed is looked for in all that follows, as far as a cell may reach: not for a whole file.
-UNCLOSED = 1_000
-UNCLOSED_SHARE = 0.05
 # What polars strips. Python also strips separators that are no white space, and so would lose a row of those.
 BLANKS = " \t\n\r\x0b\x0c\x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 
@@ -229,7 +226,7 @@ def _records(source: Source, header: headers.Header) -> Iterator[tuple[int, list
     with source.path.open(encoding=source.encoding, errors="surrogateescape", newline="") as file:
         file.read(len(header.text))
         ahead: deque[str] = deque()
-        number = unclosed = 0
+        number = 0
         finished = False
         while not finished:
             taken: list[str] = []
@@ -258,11 +255,6 @@ def _records(source: Source, header: headers.Header) -> Iterator[tuple[int, list
                     taken.clear()
                     continue
                 number += 1
-                unclosed += 1
-                if unclosed > max(UNCLOSED, number * UNCLOSED_SHARE):
-                    raise Refused(
-                        f"{source.shown}: quotation marks are not closed in {unclosed:,} rows. Export it again."
-                    )
                 yield number, taken[0].rstrip("\r\n").split(header.delimiter), False
                 ahead.extendleft(reversed(taken[1:]))
                 finished = False

@@ -126,6 +126,10 @@ class Delivery:
             else:
                 files[table.name] = (source, table)
         if not files:
+            # With nothing else to take, any header will do, if it is the only one.
+            found = [(s, table) for s in strangers for table in self.feed.tables if self._header(s, table)]
+            if len(found) == 1:
+                return [*found], [source for source in strangers if source is not found[0][0]]
             known = ", ".join(table.name for table in self.feed.tables)
             raise Refused(f"{self._shown}: no file of {self.feed.id} is in it. Name the files after {known}.")
         return [files[table.name] for table in self.feed.tables if table.name in files], strangers
@@ -144,11 +148,9 @@ class Delivery:
 
     def _headed(self, source: Source, tables: Sequence[Table]) -> Table | None:
         """The one table whose headings a file has, whatever its name is."""
-        if source.container:
-            return None
         fits = []
         for table in tables:
-            header = csv_reader.find_header(source, table)
+            header = self._header(source, table)
             names = set(header.names) if header else set()
             known = sum(column.name in names for column in table.columns)
             if known >= len(table.columns) * SHARE_TO_TELL and all(
@@ -158,6 +160,12 @@ class Delivery:
         most = max((known for known, _ in fits), default=0)
         best = [table for known, table in fits if known == most]
         return best[0] if len(best) == 1 else None
+
+    def _header(self, source: Source, table: Table) -> headers.Header | None:
+        try:
+            return None if source.container else csv_reader.find_header(source, table)
+        except UnicodeDecodeError:
+            return None
 
     @property
     def _shown(self) -> str:
