@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xlsxwriter
 from jsonschema import validate
 
 from send_returns.quality.check import check, main_check
@@ -315,3 +316,35 @@ def test_a_delivery_that_would_be_refused_says_so_beside_its_findings(
     assert rules[-1] == "delivery.refused"
     assert report["files"][0]["rows_quarantined"] == 20
     assert CANARY not in json.dumps(report)
+
+
+def test_a_list_in_utf_16_is_read_as_it_is(table: Table, csv_file: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    path = csv_file(table(1, [{"unique_id": "Zoë"}] * 2), encoding="utf-16")
+    tabbed = path.with_name("List_2.csv")
+    tabbed.write_text("\t".join(table(2, [{}])[0]) + "\n", encoding="utf-16-le")
+    _, report = _json([path, tabbed], capsys)
+    assert [(summary["feed"], summary["rows_in"]) for summary in report["files"]] == [
+        ("area_send_annex_a", 2),
+        ("area_send_annex_a", 0),
+    ]
+
+
+def test_a_delivery_in_a_zip_or_a_workbook_is_known_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    header = "CHILD,SEX,DOB,ETHNIC,UPN,MOTHER,MC_DOB"
+    packed = tmp_path / "SSDA903_2026.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("header.csv", header + "\n1,1,01/02/2015,WBRI,UN1,,\n")
+    book = tmp_path / "SSDA903_2026.xlsx"
+    with xlsxwriter.Workbook(book) as workbook:
+        sheet = workbook.add_worksheet("Header")
+        sheet.write_row(0, 0, header.split(","))
+        sheet.write_row(1, 0, ["1", "1", "01/02/2015", "WBRI", "UN1"])
+    for path in (packed, book):
+        _, report = _json([path], capsys)
+        assert [(summary["feed"], summary["rows_in"]) for summary in report["files"]] == [("ssda903", 1)]
+
+
+def test_a_refusal_names_its_file_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "nu_feed.csv").write_text("a,b\n1,2\n")
+    assert main_check([tmp_path / "nu_feed.csv"], "sen2", AS_OF, "text") == 2
+    assert capsys.readouterr().err.count("nu_feed.csv") == 1

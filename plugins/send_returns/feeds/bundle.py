@@ -4,6 +4,7 @@ Nothing is written under a name that a zip holds, and nothing of it is followed.
 bytes are counted as they come out, too.
 """
 
+import errno
 import json
 import re
 import stat
@@ -83,8 +84,10 @@ def safe_zip(path: Path) -> Iterator[zipfile.ZipFile]:
         _check_directory(path)
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError):
-        # The last two for places in the file that cannot be.
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as error:
+        # The last two for places in the file that cannot be; a full disk is no fault of the file.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         raise Unsafe("damaged or cut short. Send it again.") from None
 
 

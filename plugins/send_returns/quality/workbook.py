@@ -120,11 +120,12 @@ def _refuse_bombs(path: Path, *, measure: bool) -> None:
 
     try:
         with bundle.safe_zip(path) as archive:
-            if not bundle.is_workbook(archive):
-                raise NotAReturn(path, "is not a workbook.")
+            is_workbook = bundle.is_workbook(archive)
             bundle.check(archive, measure=measure)
     except bundle.Unsafe as unsafe:
         raise UnreadableFile(path, str(unsafe)) from unsafe
+    if not is_workbook:
+        raise NotAReturn(path, "is not a workbook.")
 
 
 def _read_csv(path: Path, layout: Layout) -> dict[str, SheetList]:
