@@ -55,10 +55,10 @@ def _opened(source: Source, folder: Path, *, is_nested: bool) -> Iterator[Source
         raise Refused(f"{source.shown}: a {source.container} archive. Send a zip, or the files themselves.")
     if source.encoding == "utf-32":
         raise Refused(f"{source.shown}: UTF-32, which few programs read. Save it as UTF-8.")
-    own = Path(tempfile.mkdtemp(dir=folder))
     if source.container == "ole" and source.name.lower().endswith(WORKBOOK_SUFFIXES):
-        yield from _sheets(source, own)
+        yield from _sheets(source, Path(tempfile.mkdtemp(dir=folder)))
     elif source.container == "zip":
+        own = Path(tempfile.mkdtemp(dir=folder))
         try:
             with safe_zip(source.path) as archive:
                 if is_workbook(archive):

@@ -81,9 +81,9 @@ class _Head:
             self.elements = frozenset(map(headers.squeeze, ELEMENT.findall(self.text)))
         else:
             self.rows = [row for delimiter in headers.DELIMITERS for row in _rows(self.text, delimiter)]
-        self.squeezed = [
+        self.squeezed = {
             frozenset(map(headers.squeeze, row)) - {""} for row in self.rows if len(row) <= headers.MAX_COLUMNS
-        ]
+        }
 
 
 def _rows(text: str, delimiter: str) -> Iterable[list[str]]:
