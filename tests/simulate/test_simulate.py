@@ -292,4 +292,6 @@ def test_an_inbox_is_never_written_over(tmp_path: Path) -> None:
 def test_any_day_will_do(tmp_path: Path, as_of: date) -> None:
     counts = simulate(tmp_path, children=150, seed=5, as_of=as_of)
     assert sum("pupilonroll" in table for table in counts) == 3
-    assert all(rows > 0 for rows in counts.values())
+    # In so small a county nobody may have had what these few rows are of.
+    rare = ("mhs104rtt", "mhs604primdiag", "ctr", "notification")
+    assert [table for table, rows in counts.items() if not rows and not table.endswith(rare)] == []

@@ -59,3 +59,22 @@ def six_months_before(day: date) -> date:
     year, month = (day.year, day.month - 6) if day.month > 6 else (day.year - 1, day.month + 6)
     following = date(year + month // 12, month % 12 + 1, 1)
     return date(year, month, min(day.day, (following - timedelta(days=1)).day))
+
+
+def last_month_end(day: date) -> date:
+    """The latest last day of a month that is not after `day`."""
+    tomorrow = day + timedelta(days=1)
+    return day if tomorrow.day == 1 else day.replace(day=1) - timedelta(days=1)
+
+
+def last_quarter_end(day: date) -> date:
+    """The latest last day of a quarter of the year that is not after `day`."""
+    end = last_month_end(day)
+    while end.month % 3:
+        end = last_month_end(end - timedelta(days=1))
+    return end
+
+
+def financial_year(day: date) -> int:
+    """The year in which the financial year of `day` began (1 April)."""
+    return day.year if day.month >= 4 else day.year - 1

@@ -56,13 +56,14 @@ def ulns(serial: Ints) -> pl.Series:
     return _text((np.concatenate([digits, check[:, None]], axis=1) + _ZERO).astype(np.uint8))
 
 
-def nhs_numbers(rng: np.random.Generator, size: int) -> pl.Series:
-    """Distinct NHS numbers of the range 999 that the NHS keeps for tests; at most 909,090."""
-    bodies = 999_000_000 + np.arange(1_000_000)
+def nhs_numbers(rng: np.random.Generator, size: int, block: int = 0) -> pl.Series:
+    """Distinct NHS numbers, at most 909,090 of a block: of the range 999 that the NHS keeps for tests, then of 998, 997
+    and so on, because no number that begins with 9 has been issued."""
+    bodies = (999 - block) * 1_000_000 + np.arange(1_000_000)
     check = (11 - (_digits(bodies, 9) * np.arange(10, 1, -1)).sum(axis=1) % 11) % 11
     usable = np.flatnonzero(check < 10)
     if size > len(usable):
-        raise ValueError(f"the NHS test range holds {len(usable)} numbers, {size} asked for: fewer children")
+        raise ValueError(f"a range of NHS numbers holds {len(usable)}, {size} asked for: fewer children")
     picked = rng.permutation(usable)[:size]
     digits = np.concatenate([_digits(bodies[picked], 9), check[picked][:, None]], axis=1)
     return _text((digits + _ZERO).astype(np.uint8))

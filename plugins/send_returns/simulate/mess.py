@@ -38,6 +38,11 @@ def _unspaced(column: pl.Expr) -> pl.Expr:
     return column.str.replace_all(" ", "")
 
 
+def _in_threes(column: pl.Expr) -> pl.Expr:
+    """An NHS number as it is printed: 999 000 0000."""
+    return column.str.replace(r"^(\d{3})(\d{3})(\d{4})$", "$1 $2 $3")
+
+
 def _slashed(column: pl.Expr) -> pl.Expr:
     """An ISO date (with or without a time) as dd/mm/yyyy."""
     return column.str.replace(r"^(\d{4})-(\d\d)-(\d\d).*$", "$3/$2/$1")
@@ -100,6 +105,34 @@ _REALISTIC: dict[tuple[str, str], list[tuple[str, float, Change]]] = {
         ("POSTCODE OF USUAL ADDRESS", 0.01, _to(None)), ("ETHNIC CATEGORY", 0.05, _to("99")),
     ],
     ("csds", "cyp201carecontact"): [("ATTENDED OR DID NOT ATTEND CODE", 0.01, _to(None))],
+    ("mhsds", "mhs001mpi"): [
+        ("NHSNumber", 0.006, _to(None)), ("PersonBirthDate", 0.002, _day_and_month_swapped),
+        ("PersonBirthDate", 0.002, _slashed), ("Postcode", 0.015, _unspaced), ("Postcode", 0.01, _to(None)),
+        ("EthnicCategory", 0.06, _to("99")), ("GenderIDCode", 0.002, _to("X")),
+    ],
+    ("mhsds", "mhs005patind"): [("AutismStatus", 0.03, _to(None)), ("LDStatus", 0.03, _to(None))],
+    ("mhsds", "mhs101referral"): [
+        ("PrimReasonReferralMH", 0.015, _to(None)), ("PrimReasonReferralMH", 0.003, _to("99")),
+        ("ReferralRequestReceivedDate", 0.002, _slashed),
+    ],
+    ("mhsds", "mhs201carecontact"): [("AttendStatus", 0.015, _to(None))],
+    ("health_advice", "advice"): [
+        ("la_child_id", 0.04, _to(None)), ("nhs_number", 0.03, _in_threes), ("nhs_number", 0.05, _to(None)),
+        ("upn", 0.12, _to(None)), ("upn", 0.01, wrong_check_letter), ("surname", 0.02, _upper),
+        ("surname", 0.01, _spaced), ("date_of_birth", 0.005, _day_and_month_swapped), ("due_on", 0.02, _to(None)),
+        ("received_on", 0.01, _slashed_to_iso), ("service", 0.01, _to("Paeds")),
+    ],
+    ("health_advice", "notification"): [
+        ("la_child_id", 0.10, _to(None)), ("nhs_number", 0.03, _in_threes), ("surname", 0.02, _upper),
+        ("notified_on", 0.02, _slashed_to_iso),
+    ],
+    ("dynamic_support_register", "register"): [
+        ("nhs_number", 0.08, _in_threes), ("la_child_id", 0.06, _to(None)), ("upn", 0.20, _to(None)),
+        ("forename", 0.03, _upper), ("rated_on", 0.04, _slashed_to_iso), ("rating", 0.02, _upper),
+    ],
+    ("nhs_number_trace", "trace"): [
+        ("upn", 0.03, _to(None)), ("nhs_number", 0.01, _in_threes), ("traced_on", 0.01, _slashed_to_iso),
+    ],
     ("gias", "establishment"): [("Postcode", 0.005, _lower)],
 }  # fmt: skip
 _HOSTILE_TEXTS = {
@@ -114,6 +147,7 @@ _HOSTILE_TEXTS = {
 }
 _NOT_IN_XML = frozenset({"nul"})
 _UNREADABLE = frozenset({"nul", "huge"})
+_WITH_BROKEN_LINES = ("pupilonroll", "child", "cyp201carecontact", "mhs201carecontact")
 _ON_NO_LIST = {
     "senprovision": pl.col("senprovision") == "N",
     "sen_provision": pl.col("has_ehc_plan") == "No",
@@ -146,7 +180,14 @@ def _hostile(rng: np.random.Generator, table: Table, frame: pl.DataFrame) -> pl.
         return frame
     apart = next((condition for name, condition in _ON_NO_LIST.items() if name in frame.columns), None)
     rows = np.arange(len(frame)) if apart is None else np.flatnonzero(frame.select(apart).to_series().to_numpy())
-    unreadable = _UNREADABLE if table.name == "school" else _NOT_IN_XML if table.path.endswith(".xml") else frozenset()
+    has_few = table.feed in ("health_advice", "dynamic_support_register")  # rows: two are more than is tolerated
+    unreadable = (
+        _UNREADABLE
+        if table.name == "school" or has_few
+        else _NOT_IN_XML
+        if table.path.endswith(".xml")
+        else frozenset()
+    )
     texts = [text for name, text in _HOSTILE_TEXTS.items() if name not in unreadable]
     rows = rng.permutation(rows)[: len(texts)]
     return frame.with_columns(frame[column].scatter(rows, texts[: len(rows)]).alias(column))
@@ -167,12 +208,13 @@ def temporary_upns(tables: list[Table], numbers: pl.DataFrame) -> list[Table]:
     return [given(table) if table.name == "pupilonroll" else table for table in tables]
 
 
-def broken_lines(table: Table, level: str) -> bytes:
-    """Lines to put after a CSV's last, nobody's: too few fields, too many, and (hostile) bytes that are not UTF-8."""
-    if level == "none" or table.name not in ("pupilonroll", "child", "cyp201carecontact"):
+def broken_lines(table: Table, rows: int, level: str) -> bytes:
+    """Lines, nobody's, to put after the last of a CSV of so many rows: too few fields, too many, and (hostile) bytes
+    that are not UTF-8."""
+    if level == "none" or table.name not in _WITH_BROKEN_LINES:
         return b""
     # Broken lines in a short file would be more than a contract tolerates, and the whole delivery refused.
-    if table.frame.height < (100 if level == "realistic" else 200):
+    if rows < (100 if level == "realistic" else 200):
         return b""
     width = len([c for c in table.frame.columns if c != PERSON])
     short = ",".join(["RAGGED1", *[""] * (width // 2)])

@@ -23,7 +23,7 @@ from send_returns.simulate.draw import (
     stream,
     weighted_sample,
 )
-from send_returns.simulate.establishments import DISTRICTS, LA
+from send_returns.simulate.establishments import DISTRICTS
 from send_returns.simulate.identifiers import nhs_numbers, postcodes, ulns, upns
 from send_returns.simulate.names import forenames, surnames
 
@@ -31,6 +31,8 @@ Calibration = dict[str, Any]
 ON_ROLL_SETTINGS = ("mainstream", "special", "alternative", "unrecorded")
 # Share of each age (31 August) in state schools: half of the nursery year, all of 4 to 15, part of the sixth form.
 _ON_ROLL = {3: 0.45, **dict.fromkeys(range(4, 16), 1.0), 16: 0.5, 17: 0.42, 18: 0.012}
+# Whose number is in the UPNs of each block: the county's, then its neighbours'. Bedford (822) has no school here.
+UPN_AUTHORITIES = (919, 207, 302, 308, 823, 873, 881, 821, 825, 822)
 _LEFT_LAST_YEAR = {16: 0.45, 17: 0.05, 18: 0.40}
 
 
@@ -92,8 +94,11 @@ class People:
         return (self.support_from <= day(on)) & ~(self.support_to <= day(on))
 
 
-def people(seed: int, children: int, as_of: date, schools: pl.DataFrame, facts: Calibration) -> People:
-    """Everyone who appears in any feed, of a county with `children` children with SEND."""
+def people(seed: int, children: int, as_of: date, schools: pl.DataFrame, facts: Calibration, block: int = 0) -> People:
+    """Everyone who appears in any feed, of a county with `children` children with SEND.
+
+    `block`: whose identifiers they have, of 0 to 9; no two blocks have one in common.
+    """
     rng = stream(seed, "people")
     scale = children / facts["children"]
     pupils = round(facts["pupils"] * scale)
@@ -138,7 +143,7 @@ def people(seed: int, children: int, as_of: date, schools: pl.DataFrame, facts: 
     _households(rng, persons, part["on_roll"])
     _special_needs(rng, persons, part, held, children, as_of, facts)
     _schools(rng, persons, schools, start_of_year)
-    _identity(rng, persons, schools, as_of, facts)
+    _identity(rng, persons, schools, as_of, facts, block)
     return persons
 
 
@@ -299,7 +304,7 @@ def _schools(rng: np.random.Generator, persons: People, schools: pl.DataFrame, s
 
 
 def _identity(
-    rng: np.random.Generator, persons: People, schools: pl.DataFrame, as_of: date, facts: Calibration
+    rng: np.random.Generator, persons: People, schools: pl.DataFrame, as_of: date, facts: Calibration, block: int
 ) -> None:
     """Names, home, ethnicity and every identifier; a household shares surname, postcode and mostly ethnicity."""
     size = len(persons)
@@ -328,9 +333,9 @@ def _identity(
     persons.identity = pl.DataFrame(
         {
             "person": np.arange(1, size + 1),
-            "upn": upns(LA, estab, first_year, serial),
-            "uln": ulns(100_000_000 + rng.permutation(size) * 17),
-            "nhs_number": nhs_numbers(rng, size),
+            "upn": upns(UPN_AUTHORITIES[block], estab, first_year, serial),
+            "uln": ulns(100_000_000 + (rng.permutation(size) + block * 1_000_000) * 17),
+            "nhs_number": nhs_numbers(rng, size, block),
             "surname": pl.select(
                 pl.when(own).then(other_surname).otherwise(family.gather(persons.household))
             ).to_series(),

@@ -1,6 +1,6 @@
 """The suppliers' file formats: text columns as each supplier spells them, nested XML, CSV sets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -10,15 +10,9 @@ import polars as pl
 from send_returns.simulate.care import Care, ssda903_year
 from send_returns.simulate.census import Roll
 from send_returns.simulate.establishments import LA
-from send_returns.simulate.health import Health
 from send_returns.simulate.plans import named_plans
 
 ISO, SLASHED, CENSUS, DASHED = "%Y-%m-%d", "%d/%m/%Y", "%Y-%b-%d 00:00:00", "%d-%m-%Y"
-_HEALTH_ETHNICITY = {
-    "WBRI": "A", "WIRI": "B", "WIRT": "C", "WOTH": "C", "WROM": "C", "MWBC": "D", "MWBA": "E", "MWAS": "F",
-    "MOTH": "G", "AIND": "H", "APKN": "J", "ABAN": "K", "AOTH": "L", "BCRB": "M", "BAFR": "N", "BOTH": "P",
-    "CHNE": "R", "OOTH": "S", "REFU": "Z", "NOBT": "99",
-}  # fmt: skip
 PERSON: Final = "person"
 
 
@@ -26,13 +20,15 @@ PERSON: Final = "person"
 class Table:
     """One table of a delivery, all text, as its file will have it, but for `person`: that column is for the truth.
 
-    `path` is below the inbox; the tables of an XML delivery share it.
+    `path` is below the inbox; the tables of an XML delivery, and of a workbook, share it. `key`: the column that names
+    a row, of a table that is about no child: blocks of children may have the same rows of it, to be written once.
     """
 
     feed: str
     path: str
     name: str
     frame: pl.DataFrame
+    key: str | None = None
 
     @property
     def delivery(self) -> str:
@@ -44,11 +40,12 @@ def _date(column: str, pattern: str) -> pl.Expr:
     return pl.col(column).dt.strftime(pattern).alias(column)
 
 
-def _flag(column: str, yes: str = "true", no: str = "false") -> pl.Expr:
+def flag(column: str, yes: str = "true", no: str = "false") -> pl.Expr:
+    """A truth value as text; not known is not."""
     return pl.when(pl.col(column).fill_null(value=False)).then(pl.lit(yes)).otherwise(pl.lit(no)).alias(column)
 
 
-def _texts(frame: pl.DataFrame, pattern: str, yes: str = "true", no: str = "false") -> pl.DataFrame:
+def texts(frame: pl.DataFrame, pattern: str, yes: str = "true", no: str = "false") -> pl.DataFrame:
     """Every column as text; dates by `pattern`, flags as `yes` or `no`; `person` left alone."""
     expressions = []
     for name, kind in frame.schema.items():
@@ -57,16 +54,16 @@ def _texts(frame: pl.DataFrame, pattern: str, yes: str = "true", no: str = "fals
         if kind == pl.Date:
             expressions.append(_date(name, pattern))
         elif kind == pl.Boolean:
-            expressions.append(_flag(name, yes, no))
+            expressions.append(flag(name, yes, no))
         else:
             expressions.append(pl.col(name).cast(pl.String))
     return frame.with_columns(expressions)
 
 
-def sen2(cases: pl.DataFrame, identity: pl.DataFrame, as_of: date, csv: bool) -> list[Table]:
-    """The SEN2 return: its nine tables, for one XML file or a folder of nine CSV."""
+def sen2(cases: pl.DataFrame, identity: pl.DataFrame, as_of: date, *, csv: bool, first: int = 0) -> list[Table]:
+    """The SEN2 return: its nine tables, for one XML file or a folder of nine CSV; cases are numbered from `first`."""
     stem = f"SEN2_{LA}_{as_of}"
-    cases = cases.with_row_index("case").with_columns(
+    cases = cases.with_row_index("case", offset=first).with_columns(
         requeststableid=pl.format("R{}", "case"),
         assessmenttableid=pl.format("A{}", "case"),
         activeplanstableid=pl.format("V{}", "case"),
@@ -109,7 +106,9 @@ def sen2(cases: pl.DataFrame, identity: pl.DataFrame, as_of: date, csv: bool) ->
         othertribunal="other_tribunal",
         week20=pl.when(pl.col("week20") >= 0).then("week20"),
     )
-    plans = named_plans(cases.drop("case")).with_columns(namedplantableid=pl.format("N{}-{}", "case", "version"))
+    plans = named_plans(cases.drop("case")).with_columns(
+        namedplantableid=pl.format("N{}-{}", pl.col("case") + first, "version")
+    )
     namedplan = plans.select(
         "namedplantableid",
         "assessmenttableid",
@@ -126,7 +125,7 @@ def sen2(cases: pl.DataFrame, identity: pl.DataFrame, as_of: date, csv: bool) ->
         "urn": pl.col("urn"), "ukprn": pl.col("ukprn"), "sensetting": pl.col("setting"),
         "sensettingother": pl.col("setting_other"), "placementrank": pl.lit(1),
     }  # fmt: skip
-    units = {"senunitindicator": _flag("sen_unit"), "resourcedprovisionindicator": _flag("resourced")}
+    units = {"senunitindicator": flag("sen_unit"), "resourcedprovisionindicator": flag("resourced")}
     plandetail = plans.filter(pl.col("active") & pl.col("placed")).select(
         "namedplantableid", plandetailtableid=pl.format("D{}-{}", "case", "version"), **setting, **units
     )
@@ -178,11 +177,14 @@ def sen2(cases: pl.DataFrame, identity: pl.DataFrame, as_of: date, csv: bool) ->
         "plandetail": plandetail, "activeplans": activeplans, "placementdetail": placement, "senneed": needs,
     }  # fmt: skip
     path = "council/sen2/" + (stem + "/{}.csv" if csv else stem + ".xml")
-    return [Table("sen2", path.format(name), name, _texts(frame, ISO)) for name, frame in tables.items()]
+    return [
+        Table("sen2", path.format(name), name, texts(frame, ISO), "sen2tableid" if name == "sen2" else None)
+        for name, frame in tables.items()
+    ]
 
 
-def school_census(roll: Roll, identity: pl.DataFrame, schools: pl.DataFrame) -> list[Table]:
-    """A term's four CSV tables."""
+def school_census(roll: Roll, identity: pl.DataFrame, schools: pl.DataFrame, first: int = 0) -> list[Table]:
+    """A term's four CSV tables; exclusions are numbered from `first`."""
     census = roll.census
     folder = f"council/school_census/{census.name}/{census.name}_"
     establishment = schools.select("urn", nativeid=pl.format("SCH{}", "estab"))
@@ -229,7 +231,7 @@ def school_census(roll: Roll, identity: pl.DataFrame, schools: pl.DataFrame) -> 
     )
     exclusions = (
         roll.exclusions.join(natives, on="row", maintain_order="left")
-        .with_row_index("exclusion", offset=1)
+        .with_row_index("exclusion", offset=first + 1)
         .select(
             pupilonrolltableid=key,
             NativeId="nativeid",
@@ -260,7 +262,13 @@ def school_census(roll: Roll, identity: pl.DataFrame, schools: pl.DataFrame) -> 
     )
     tables = {"school": school, "pupilonroll": pupilonroll, "senneeds": senneeds, "termlyexclusionsonroll": exclusions}
     return [
-        Table("school_census", f"{folder}{name}.csv", name, _texts(frame, CENSUS, "True", "False"))
+        Table(
+            "school_census",
+            f"{folder}{name}.csv",
+            name,
+            texts(frame, CENSUS, "True", "False"),
+            "urn" if name == "school" else None,
+        )
         for name, frame in tables.items()
     ]
 
@@ -304,7 +312,10 @@ def cin_census(care: Care, identity: pl.DataFrame, as_of: date) -> list[Table]:
         "section47": referrals.filter(pl.col("conference").is_not_null()),
         "childprotectionplan": referrals.filter(pl.col("protected_from").is_not_null()),
     }
-    return [Table("cin_census", path, name, _texts(frame, ISO, "1", "0")) for name, frame in tables.items()]
+    return [
+        Table("cin_census", path, name, texts(frame, ISO, "1", "0"), "collection" if name == "header" else None)
+        for name, frame in tables.items()
+    ]
 
 
 def ssda903(care: Care, identity: pl.DataFrame, as_of: date) -> list[Table]:
@@ -343,14 +354,16 @@ def ssda903(care: Care, identity: pl.DataFrame, as_of: date) -> list[Table]:
     )
     folder = f"council/ssda903/ssda903_{as_of}/SSDA903_{year}_"
     return [
-        Table("ssda903", f"{folder}{name}.csv", name, _texts(frame, SLASHED))
+        Table("ssda903", f"{folder}{name}.csv", name, texts(frame, SLASHED))
         for name, frame in (("header", header), ("episodes", episodes))
     ]
 
 
-def ehe_register(register: pl.DataFrame, identity: pl.DataFrame, as_of: date) -> list[Table]:
-    """The register, one CSV in its folder."""
-    frame = register.join(identity, on=PERSON, how="left", maintain_order="left").with_row_index("number", offset=1)
+def ehe_register(register: pl.DataFrame, identity: pl.DataFrame, as_of: date, first: int = 0) -> list[Table]:
+    """The register, one CSV in its folder; entries are numbered from `first`."""
+    frame = register.join(identity, on=PERSON, how="left", maintain_order="left").with_row_index(
+        "number", offset=first + 1
+    )
     child = frame.select(
         PERSON,
         ehe_id=pl.format("EHE{}", pl.col("number").cast(pl.String).str.zfill(5)),
@@ -371,102 +384,8 @@ def ehe_register(register: pl.DataFrame, identity: pl.DataFrame, as_of: date) ->
     )
     name = f"ehe_register_{as_of}"
     return [
-        Table("ehe_register", f"council/ehe_register/{name}/{name}.csv", "child", _texts(child, SLASHED, "Yes", "No"))
+        Table("ehe_register", f"council/ehe_register/{name}/{name}.csv", "child", texts(child, SLASHED, "Yes", "No"))
     ]
-
-
-def csds(health: Health, identity: pl.DataFrame, looked_after: pl.DataFrame, as_of: date) -> list[Table]:
-    """A provider submission per financial year, each with its patients, open referrals, services and contacts."""
-    first_day = health.contacts.select(pl.col("on").min().fill_null(as_of)).item()
-    start_year = _financial_year(first_day)
-    tables: list[Table] = []
-    for year in range(start_year, _financial_year(as_of) + 1):
-        start, end = date(year, 4, 1), min(date(year + 1, 3, 31), as_of)
-        period = {
-            "EFFECTIVE FROM": pl.lit(f"{end} 05:00:00"),
-            "UNIQUE SUBMISSION ID": pl.lit(f"SUB{year}"),
-            "REPORTING PERIOD START DATE": pl.lit(start),
-            "REPORTING PERIOD END DATE": pl.lit(end),
-        }
-        is_open = (pl.col("received") <= end) & (pl.col("discharged").is_null() | (pl.col("discharged") >= start))
-        referrals = health.referrals.filter(is_open)
-        contacts = health.contacts.filter(pl.col("on").is_between(start, end))
-        referrals = (
-            pl.concat([referrals, health.referrals.join(contacts.select("request").unique(), on="request", how="semi")])
-            .unique("request", keep="first")
-            .sort("request")
-        )
-        patients = (
-            health.patients.join(referrals.select(PERSON).unique(), on=PERSON, how="semi")
-            .join(identity, on=PERSON, how="left")
-            .join(looked_after, on=PERSON, how="left")
-            .sort("local_id")
-        )
-        ended = pl.when(pl.col("discharged") <= end).then("discharged")
-        rejected = pl.when(pl.col("rejected") <= end).then("rejected")
-        provider = {"ORGANISATION IDENTIFIER (CODE OF PROVIDER)": pl.col("provider")}
-        local = {"LOCAL PATIENT IDENTIFIER (EXTENDED)": pl.format("LPI{}", "local_id")}
-        request = {"SERVICE REQUEST IDENTIFIER": pl.format("SR{}", "request")}
-        columns: dict[str, tuple[pl.DataFrame, dict[str, pl.Expr]]] = {
-            "CYP001MPI": (
-                patients,
-                {
-                    PERSON: pl.col(PERSON), **local, **provider,
-                    "NHS NUMBER": pl.col("nhs_number"),
-                    "PERSON BIRTH DATE": pl.col("born"),
-                    "POSTCODE OF USUAL ADDRESS": pl.col("postcode"),
-                    "PERSON STATED GENDER CODE": pl.col("sex").replace_strict({"M": "1", "F": "2"}),
-                    "ETHNIC CATEGORY": pl.col("ethnicity").replace_strict(_HEALTH_ETHNICITY),
-                    "LOOKED AFTER CHILD INDICATOR": _flag("looked_after", "Y", "N"),
-                },
-            ),
-            "CYP101Referral": (
-                referrals,
-                {
-                    **request, **local, **provider,
-                    "REFERRAL REQUEST RECEIVED DATE": pl.col("received"),
-                    "SOURCE OF REFERRAL FOR COMMUNITY": pl.col("source"),
-                    "PRIORITY TYPE CODE": pl.col("priority"),
-                    "PRIMARY REASON FOR REFERRAL (COMMUNITY CARE)": pl.col("reason"),
-                    "SERVICE DISCHARGE DATE": ended,
-                },
-            ),
-            "CYP102ServiceTypeReferredTo": (
-                referrals,
-                {
-                    **request, **provider,
-                    "CARE PROFESSIONAL TEAM LOCAL IDENTIFIER": pl.format("TEAM{}", "team"),
-                    "SERVICE OR TEAM TYPE REFERRED TO (COMMUNITY CARE)": pl.col("service"),
-                    "REFERRAL CLOSURE DATE": pl.when(pl.col("rejected").is_null()).then(ended),
-                    "REFERRAL REJECTION DATE": rejected,
-                    "REFERRAL CLOSURE REASON": pl.when(pl.col("rejected").is_null() & ended.is_not_null()).then(
-                        pl.lit("01")
-                    ),
-                },
-            ),
-            "CYP201CareContact": (
-                contacts,
-                {
-                    "CARE CONTACT IDENTIFIER": pl.format("CC{}", "contact"), **request, **provider,
-                    "CARE CONTACT DATE": pl.col("on"),
-                    "CONSULTATION MEDIUM USED": pl.col("medium"),
-                    "ATTENDED OR DID NOT ATTEND CODE": pl.col("attended"),
-                },
-            ),
-        }  # fmt: skip
-        for name, (frame, chosen) in columns.items():
-            table = frame.with_row_index("record", offset=1).select(
-                **chosen,
-                **{"RECORD NUMBER": pl.col("record")},
-                **period,
-            )
-            path = f"icb/csds/csds_{year}-{(year + 1) % 100}/{name}.csv"
-            tables.append(Table("csds", path, name.lower(), _texts(table, ISO)))
-    return tables
-
-
-def _financial_year(day: date) -> int:
-    return day.year if day.month >= 4 else day.year - 1
 
 
 def gias(schools: pl.DataFrame, as_of: date) -> list[Table]:
@@ -489,7 +408,7 @@ def gias(schools: pl.DataFrame, as_of: date) -> list[Table]:
         }
     )
     name = f"edubasealldata{as_of:%Y%m%d}"
-    return [Table("gias", f"reference/gias/{name}/{name}.csv", "establishment", _texts(frame, DASHED))]
+    return [Table("gias", f"reference/gias/{name}/{name}.csv", "establishment", texts(frame, DASHED))]
 
 
 @dataclass(frozen=True)
@@ -591,8 +510,16 @@ _CIN = Element("child", "Child", "person", [
 ])  # fmt: skip
 
 
-def sen2_xml(tables: Mapping[str, pl.DataFrame]) -> str:
-    """The SEN2 return as COLLECT takes it: Message > Header, SEN2, Persons > Person > Requests > ..."""
+@dataclass(frozen=True)
+class Document:
+    """An XML return: what is before its records (made from its tables), the records, and what is after them."""
+
+    start: Callable[[Mapping[str, pl.DataFrame]], str]
+    records: Element
+    end: str
+
+
+def _sen2_start(tables: Mapping[str, pl.DataFrame]) -> str:
     header = tables["sen2"].row(0, named=True)
     details = "".join(f"<{tag}>{header[tag.lower()]}</{tag}>" for tag in ("Collection", "Year", "ReferenceDate"))
     source = "".join(
@@ -603,21 +530,29 @@ def sen2_xml(tables: Mapping[str, pl.DataFrame]) -> str:
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<Message>'
         f"<Header><CollectionDetails>{details}</CollectionDetails><Source>{source}</Source></Header>"
-        f"<SEN2>{officers}</SEN2><Persons>\n{_joined(_SEN2, tables)}</Persons></Message>\n"
+        f"<SEN2>{officers}</SEN2><Persons>\n"
     )
 
 
-def cin_xml(tables: Mapping[str, pl.DataFrame]) -> str:
-    """The CIN census as its schema of 2024 has it: Message > Header, Children > Child > CINdetails > ..."""
+def _cin_start(tables: Mapping[str, pl.DataFrame]) -> str:
     header = tables["header"].row(0, named=True)
     details = "".join(f"<{tag}>{header[tag.lower()]}</{tag}>" for tag in ("Collection", "Year", "ReferenceDate"))
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<Message>'
         f"<Header><CollectionDetails>{details}</CollectionDetails>"
         f"<Source><SourceLevel>L</SourceLevel><LEA>{header['lea']}</LEA></Source></Header>"
-        f"<Children>\n{_joined(_CIN, tables)}</Children></Message>\n"
+        f"<Children>\n"
     )
 
 
-def _joined(element: Element, tables: Mapping[str, pl.DataFrame]) -> str:
-    return "".join(_rendered(element, tables)["xml"].to_list())
+# The SEN2 return as COLLECT takes it: Message > Header, SEN2, Persons > Person > Requests > ...; and the CIN census as
+# its schema of 2024 has it: Message > Header, Children > Child > CINdetails > ...
+DOCUMENTS: Final = {
+    "sen2": Document(_sen2_start, _SEN2, "</Persons></Message>\n"),
+    "cin_census": Document(_cin_start, _CIN, "</Children></Message>\n"),
+}
+
+
+def rendered(element: Element, tables: Mapping[str, pl.DataFrame]) -> list[str]:
+    """The XML of every row of the element's table."""
+    return _rendered(element, tables)["xml"].to_list()

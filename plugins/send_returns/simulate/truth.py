@@ -1,13 +1,17 @@
 """What a perfect pipeline would publish, by docs/definitions.md, worked out from the county itself, not its files."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import polars as pl
 
+from send_returns.simulate import indicators_health
 from send_returns.simulate.calendar import six_months_before
 from send_returns.simulate.care import Care
 from send_returns.simulate.census import Roll
+from send_returns.simulate.lives import Lives
 from send_returns.simulate.plans import named_plans
+from send_returns.simulate.text import PERSON, Table
 
 _PHASES = {
     "Nursery": "a) Nursery", "Primary": "b) Primary", "Middle deemed primary": "c) Middle (deemed primary)",
@@ -22,7 +26,59 @@ _ETHNICITIES = (
 )
 _ETHNICITY = {code: f"{chr(ord('a') + i)}) {code}" for i, code in enumerate(_ETHNICITIES.split())}
 _DISABLING = ("ASD", "HI", "VI", "MSI", "PD", "SLD", "PMLD", "DS")
+# A row of these is a person, if it has the column.
+_PEOPLE = (
+    "person", "pupilonroll", "child", "header", "cyp001mpi", "mhs001mpi", "advice", "notification", "register", "trace",
+)  # fmt: skip
 _RANK = {"C": 1, "M": 2, "F": 3, "O": 4, "S": 5}
+
+
+class Truth:
+    """The folder of what should come of the inbox, written a block of children at a time. Use as a context.
+
+    person.csv: who is who; record.csv: which person each record of a person is; list_1.csv and list_2.csv; and, when
+    the context ends, indicator.csv.
+    """
+
+    def __init__(self, folder: Path, as_of: date) -> None:
+        self._folder, self._as_of = folder, as_of
+        self._facts: list[dict[str, pl.DataFrame]] = []
+
+    def __enter__(self) -> "Truth":
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        if not failed:
+            frame = indicators_health.indicators(self._facts, self._as_of)
+            counts = pl.col("numerator", "denominator").cast(pl.String).str.strip_suffix(".0")
+            self._append("indicator", frame.with_columns(counts))
+
+    def add(self, tables: list[tuple[Table, int]], of: Lives, schools: pl.DataFrame) -> None:
+        """A block's truth; `tables`: as written, each with how many rows of earlier blocks are before its own."""
+        records = pl.concat(
+            table.frame.select(
+                feed=pl.lit(table.feed),
+                delivery=pl.lit(table.delivery),
+                table_name=pl.lit(f"{table.feed}__{table.name}"),
+                row_number=pl.int_range(before + 2, before + pl.len() + 2),
+                person=PERSON,
+            )
+            for table, before in tables
+            if table.name in _PEOPLE and PERSON in table.frame.columns
+        )
+        seen = of.identity.join(records.select(PERSON).unique(), on=PERSON, how="semi")
+        person = seen.join(of.council_ids, on=PERSON, how="left").sort(PERSON)
+        list_1, list_2 = lists(of.identity, schools, of.plans, of.terms, of.social, of.register, self._as_of)
+        for name, frame in {"person": person, "record": records, "list_1": list_1, "list_2": list_2}.items():
+            self._append(name, frame)
+        self._facts.append(indicators_health.facts(of))
+
+    def _append(self, name: str, frame: pl.DataFrame) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{name}.csv"
+        is_new = not path.exists()
+        with path.open("ab") as target:
+            frame.write_csv(target, include_header=is_new)
 
 
 def _yes_no(condition: pl.Expr, name: str) -> pl.Expr:
