@@ -1,5 +1,6 @@
 """The command line: the same code that the DAGs call, for a person at a terminal."""
 
+import getpass
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ app = typer.Typer(
 )
 server = typer.Typer(no_args_is_help=True, help="The embedded PostgreSQL of this installation.")
 app.add_typer(server, name="server")
+drift_commands = typer.Typer(help="What suppliers' files hold that the contracts do not know.")
+app.add_typer(drift_commands, name="drift")
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
@@ -88,6 +91,8 @@ Children = Annotated[
     int, typer.Option(min=100, max=120_000, help="Children with SEND; the county has 36,500 among 200,000 pupils.")
 ]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same county, byte for byte.")]
+Number = Annotated[int, typer.Argument(metavar="N", help="The proposal's number.")]
+By = Annotated[str | None, typer.Option(help="Who decides. [default: the user of this machine]")]
 
 
 @contextmanager
@@ -291,6 +296,67 @@ def status(as_of: AsOf = None) -> None:
     with _ready() as settings, warehouse.connect(settings) as connection:
         landing.register(connection, settings.partnership, as_of or clock.today())
         screen.show_arrivals(console, connection, settings.partnership, as_of or clock.today())
+
+
+@app.command()
+def chase(
+    out: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Where the texts go. [default: outbox/chase of the home]")
+    ] = None,
+    as_of: AsOf = None,
+) -> None:
+    """Write a text to each supplier that owes something: what, by when, and how to check it before sending."""
+    from send_returns.landing import chase as texts
+
+    with _ready() as settings:
+        written = texts.write(settings, as_of or clock.today(), out or settings.folder("outbox", "chase"))
+        for path in written:
+            console.print(str(path), soft_wrap=True)
+        if not written:
+            console.print("Nothing is overdue.")
+
+
+@drift_commands.callback(invoke_without_command=True)
+def drift(context: typer.Context) -> None:
+    """What suppliers' files hold that the contracts do not know: list it, then accept or reject it by its number."""
+    from send_returns import screen, warehouse
+    from send_returns.landing import drift as proposals
+
+    if context.invoked_subcommand:
+        return
+    with _ready() as settings:
+        proposals.propose(settings)
+        with warehouse.connect(settings) as connection:
+            screen.show_drift(console, proposals.proposals(connection, settings.partnership))
+
+
+@drift_commands.command("accept")
+def drift_accept(
+    number: Number,
+    meaning: Annotated[
+        str | None, typer.Option("--as", help="synonym:COLUMN or column, where the proposal is wrong about a heading.")
+    ] = None,
+    by: By = None,
+    as_of: AsOf = None,
+) -> None:
+    """Change the contract as proposed, and read again what that lets in."""
+    from send_returns import screen
+    from send_returns.landing import drift as proposals
+
+    with _ready() as settings:
+        screen.show_counts(
+            console, proposals.accept(settings, number, by or getpass.getuser(), as_of or clock.today(), meaning)
+        )
+
+
+@drift_commands.command("reject")
+def drift_reject(number: Number, by: By = None) -> None:
+    """Leave the contract as it is, and do not propose this again."""
+    from send_returns.landing import drift as proposals
+
+    with _ready() as settings:
+        proposals.reject(settings, number, by or getpass.getuser())
+        console.print(f"Proposal {number} is rejected.")
 
 
 @app.command()

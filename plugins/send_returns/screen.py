@@ -1,6 +1,7 @@
 """What a person sees at the terminal: progress while it works, one screen at the end. Counts and feed names only."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -14,18 +15,19 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from send_returns import warehouse
+from send_returns import landing, warehouse
 from send_returns.settings import Settings
 
 if TYPE_CHECKING:
+    from send_returns.landing.drift import Proposal
     from send_returns.orchestration.run import RunSummary
 
 Step = Callable[[str | None], None]
-MARKS = {
-    "accepted": "[green]accepted[/]",
-    "missing": "[red]missing[/]",
-    "refused": "[red]refused[/]",
-    "stale": "[yellow]stale[/]",
+STATES = {
+    "missing": "red",
+    "refused": "red",
+    "stale": "yellow",
+    "late": "yellow",
 }
 
 
@@ -79,15 +81,59 @@ def show_counts(console: Console, counts: Mapping[str, Any], title: str = "") ->
 
 
 def show_arrivals(console: Console, connection: psycopg.Connection, partnership: str, as_of: date) -> None:
-    """The arrival register as of a date: each feed, who owes it, by when, and how it stands."""
-    table = _table(f"{partnership.title()}, as of {as_of:%d %B %Y}", "Feed", "From", "Due", "State", "Detail")
-    for feed, organisation, due_on, state, required, detail in connection.execute(
-        "select feed, organisation, due_on, state, required, detail from landing.arrival"
-        " where partnership = %s and as_of = %s order by organisation, feed",
+    """The arrival register as of a date: each feed, the latest that it described, how it stands, and what is owed."""
+    owed: dict[str, Counter[str]] = defaultdict(Counter)
+    following: dict[str, date] = {}
+    for one in landing.owed(connection, partnership, as_of):
+        if one.due_on >= as_of:
+            following.setdefault(one.feed, one.due_on)
+        if one.state != "not_yet_due":
+            owed[one.feed]["overdue" if one.state == "missing" else one.state] += 1
+    rows = connection.execute(
+        "select arrival.organisation, feed, arrival.state, required, reference_on, timely.state"
+        " from landing.arrival left join landing.delivery using (delivery_id, partnership, feed)"
+        " left join landing.expectation as timely using (delivery_id, partnership, feed, as_of)"
+        " where partnership = %s and as_of = %s order by array_position(array['council', 'icb'], arrival.organisation),"
+        ' feed collate "C"',
         [partnership, as_of],
-    ):
-        mark = MARKS[state] if required or state == "accepted" else f"[dim]{state}, not required[/]"
-        table.add_row(feed, organisation, f"{due_on:%d/%m/%Y}" if due_on else "", mark, detail or "")
+    ).fetchall()
+    table = _table(f"{partnership.title()}, as of {as_of:%d %B %Y}", "Feed", "Describes", "State", "Next due", "Owed")
+    for position, (organisation, feed, state, required, reference_on, timely) in enumerate(rows):
+        if position == 0 or rows[position - 1][0] != organisation:
+            table.add_section()
+            table.add_row(Text(organisation, style="bold"))
+        shown = timely.replace("_", " ") if state == "accepted" and timely else state
+        table.add_row(
+            f"  {feed}{'' if required else ' °'}",
+            f"{reference_on:%d/%m/%Y}" if reference_on else "",
+            Text(shown, style=STATES.get(shown, "green") if required or state == "accepted" else "dim"),
+            f"{following[feed]:%d/%m/%Y}" if feed in following else "",
+            ", ".join(f"{count} {what}" for what, count in sorted(owed[feed].items())),
+        )
+    table.caption = "° A run does not wait for it. came: landed after the day it is judged by."
+    table.caption_justify = "left"
+    console.print(table)
+    if missing := landing.missing(connection, partnership, as_of):
+        console.print(f"[red]A run waits for {len(missing)}[/], which the suppliers are asked for by `chase`:")
+        for line in missing:
+            console.print(Text(f"  {line}"), soft_wrap=True)
+
+
+def show_drift(console: Console, found: Sequence["Proposal"]) -> None:
+    """What the files hold that the contracts do not know, and what each is thought to be."""
+    table = _table("", "#No", "Feed and table", "What", "Thought to be", "#Rows", "State")
+    for one in found:
+        subject = one.subject or f"{one.column_name}, not shown"
+        table.add_row(
+            str(one.drift_id),
+            Text(f"{one.feed}\n{one.table_name}"),
+            Text(f"{one.kind} {subject}" if one.kind != "code" or not one.subject else f"{one.column_name} {subject}"),
+            Text(one.words),
+            f"{one.evidence['rows']:,}",
+            one.state,
+        )
+    for column in table.columns[1:4]:
+        column.no_wrap, column.overflow = False, "fold"
     console.print(table)
 
 

@@ -13,7 +13,7 @@ from psycopg.types.json import Json
 
 from send_returns import clock, landing, warehouse
 from send_returns.failure import Failure
-from send_returns.landing import receipts
+from send_returns.landing import drift, receipts
 from send_returns.settings import Settings, code_version
 
 Mode = Literal["full", "incremental"]
@@ -38,6 +38,7 @@ def land(settings: Settings, organisation: str, inbox: Path | str, as_of: date) 
     def work() -> dict[str, Any]:
         counts = landing.land(settings, organisation, inbox, as_of)
         receipts.write(settings, as_of, organisation)
+        drift.propose(settings)
         return {name: count for name, count in counts.items() if name != "feeds"}
 
     return _timed(settings, f"{settings.partnership}/{as_of}", f"land {organisation}", work)

@@ -153,17 +153,17 @@ def _of_feed(feed: feeds.Feed, came: Sequence[_Came], as_of: date) -> Iterator[E
     for one in came:
         if (day := _period_of(feed, one, [day for _, day in days], as_of)) is not None:
             by_day[day].append(one)
-    past = [day for _, day in days if day <= as_of]
     following = min((day for _, day in days if day > as_of), default=as_of)
-    # Who has never sent owes the latest period; who has, all since the first that it ever described.
-    latest = past[-1] if past else following
-    first = max(min([*by_day, latest]), as_of - LOOK_BACK)
+    # Who has never sent owes the last period that was due; who has, all since the first that it ever described.
+    overdue = [day for _, day in days if day + timedelta(days=due.within_days) < as_of]
+    latest = overdue[-1] if overdue else following
+    first = max(min(by_day, default=latest), as_of - LOOK_BACK)
     # What came before anything else was due from here cannot have been late.
     began_on = min((one.received_on for one in came), default=as_of)
     for name, day in days:
         if not first <= day <= following:
             continue
-        period = f"{name} {day.year}" if name else f"to {day.isoformat()}"
+        period = f"{name} {day.year}" if name else f"to {day.day} {day:%B %Y}"
         due_on = day + timedelta(days=due.within_days)
         taken = [one for one in by_day[day] if one.status in ("accepted", "superseded")]
         for one in sorted(by_day[day], key=lambda one: one.delivery_id):
