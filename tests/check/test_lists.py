@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from send_returns import layouts
@@ -122,7 +122,7 @@ def _messy_heading(draw: st.DrawFn, heading: str) -> str:
     return draw(st.sampled_from(("", " ", "\u00a0", "\n"))) + text + draw(st.sampled_from(("", " ", "\u00a0")))
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault of ours
 @given(st.data())
 def test_headings_are_known_in_any_dress(data: st.DataObject) -> None:
     headings = [data.draw(_messy_heading(column.heading)) for column in LAYOUT.columns]
