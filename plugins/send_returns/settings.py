@@ -23,6 +23,11 @@ class Settings:
     sftp_key: Path | None = None
     sftp_known_hosts: Path | None = None
 
+    @property
+    def changes(self) -> Path:
+        """The contract changes that were accepted here as drift, a folder for each feed."""
+        return self.home / "contracts"
+
     def folder(self, *parts: str) -> Path:
         """A folder below `home`, made if need be, that only its owner can read."""
         path = self.home.joinpath(*parts)

@@ -1,9 +1,12 @@
 """Raw tables, made from the contracts: a column that a later contract adds is added, none is ever dropped."""
 
+from pathlib import Path
+
 import psycopg
 from psycopg import sql
 
 from send_returns import feeds
+from send_returns.failure import Failure
 
 TYPES = {"string": "text", "date": "date", "timestamp": "timestamp", "integer": "integer", "boolean": "boolean"}
 OWN_COLUMNS = {"_delivery_id": "bigint", "_row_number": "integer", "_extra": "jsonb"}
@@ -14,13 +17,17 @@ def columns(table: feeds.Table) -> dict[str, str]:
     return {column.name: TYPES[column.type] for column in table.columns} | OWN_COLUMNS
 
 
-def ensure_raw_tables(connection: psycopg.Connection) -> None:
-    """Create what the contracts name and the database lacks, in the caller's transaction."""
-    present: dict[tuple[str, str], set[str]] = {}
-    for schema, name, column in connection.execute(
-        "select table_schema, table_name, column_name from information_schema.columns where table_schema like 'raw\\_%'"
+def ensure_raw_tables(connection: psycopg.Connection, changes: Path | None = None) -> None:
+    """Create what the contracts name and the database lacks, in the caller's transaction.
+
+    `changes`: the folder of the drift that was accepted. Raises Failure for a column that is there with another type.
+    """
+    present: dict[tuple[str, str], dict[str, str]] = {}
+    for schema, name, column, kind in connection.execute(
+        "select table_schema, table_name, column_name, data_type from information_schema.columns"
+        " where table_schema like 'raw\\_%'"
     ):
-        present.setdefault((schema, name), set()).add(column)
+        present.setdefault((schema, name), {})[column] = kind.removesuffix(" without time zone")
     guarded = {
         (schema, name)
         for schema, name in connection.execute(
@@ -28,7 +35,7 @@ def ensure_raw_tables(connection: psycopg.Connection) -> None:
             " where trigger_name = 'keep_rows_of_delete'"
         )
     }
-    for feed in feeds.feeds():
+    for feed in feeds.feeds(changes=changes):
         for table in feed.tables:
             here = present.get((table.raw_schema, table.raw_name))
             target = sql.Identifier(table.raw_schema, table.raw_name)
@@ -45,6 +52,11 @@ def ensure_raw_tables(connection: psycopg.Connection) -> None:
                     )
                 )
             else:
+                for column in [column for column in here if wanted.get(column, here[column]) != here[column]]:
+                    raise Failure(
+                        f"{table.raw_schema}.{table.raw_name}: column {column} is {here[column]}, and the contract of"
+                        f" {feed.id} says {wanted[column]}. What runs have read stays: add a column of another name."
+                    )
                 for column in [column for column in wanted if column not in here]:
                     connection.execute(
                         sql.SQL("alter table {} add column {} {}").format(
