@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from send_returns.simulate import health_feeds, text
+from send_returns.simulate import health_feeds, hostile, lives, text
 from send_returns.simulate.draw import stream
 from send_returns.simulate.establishments import establishments
-from send_returns.simulate.lives import Lives, lives, sizes
+from send_returns.simulate.lives import Lives
 from send_returns.simulate.mess import LEVELS, temporary_upns, untidied
 from send_returns.simulate.population import calibration
 from send_returns.simulate.reference_feeds import reference_feeds
@@ -35,9 +35,9 @@ def simulate(
     """Write `out/inbox` (what suppliers deliver by `as_of`) and `out/truth` (what should come of it).
 
     `children`: how many have SEND (a plan, SEN support, or are being assessed); the county of Hertfordshire has 36,500,
-    and the other pupils scale with them; up to ten such counties. `mess`: none, realistic or hostile. `sen2_format`:
-    xml, or csv for the nine COLLECT tables. The same arguments give the same bytes. `progress` is called with what is
-    being done.
+    and the other pupils scale with them; up to ten such counties. `mess`: none, realistic or hostile: this puts whole
+    hostile deliveries beside the good ones. `sen2_format`: xml, or csv for the nine COLLECT tables. The same arguments
+    give the same bytes. `progress` is called with what is being done.
 
     Returns rows per table, by `organisation/feed/delivery/table`. Raises ValueError for an argument out of range, and
     FileExistsError when `out` already holds an inbox.
@@ -55,11 +55,11 @@ def simulate(
     schools = establishments(stream(seed, "establishments")).sort("urn")
     homes = []
     with Inbox(out / "inbox", mess) as inbox, Truth(out / "truth", as_of) as truth:
-        blocks = sizes(children)
+        blocks = lives.sizes(children)
         for block, size in enumerate(blocks):
             part = f" ({block + 1} of {len(blocks)})" if len(blocks) > 1 else ""
             say(f"Imagining the county{part}")
-            of = lives(seed, block, size, as_of, schools, facts, faults=mess != "none")
+            of = lives.imagine(seed, block, size, as_of, schools, facts, faults=mess != "none")
             say(f"Writing what its suppliers send{part}")
             tables = _tables(of, schools, as_of, sen2_format)
             if mess != "none":
@@ -71,6 +71,8 @@ def simulate(
         say("Writing the reference feeds")
         reference = [*text.gias(schools, as_of), *reference_feeds(pl.concat(homes), schools, as_of)]
         inbox.add([untidied(table, seed, mess) for table in reference])
+    if mess == "hostile":
+        return inbox.counts | hostile.deliver(out / "inbox", out / "truth")
     return inbox.counts
 
 

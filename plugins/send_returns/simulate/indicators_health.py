@@ -82,7 +82,7 @@ def facts(of: Lives) -> dict[str, pl.DataFrame]:
         "reviews": of.support.reviews.select("request", "held"),
         "trace": of.support.trace.select("outcome"),
         "plans": of.plans.filter("active").select("person", "issued", "review_met", "review_outcome", "review_decided"),
-        "health": pl.concat([of.community.patients.select("person"), of.mental.patients.select("person")]).unique(),
+        "health": pl.concat([of.community.referrals.select("person"), of.mental.referrals.select("person")]).unique(),
         "care": pl.concat([of.social.referrals.select("person"), of.social.looked_after.select("person")]).unique(),
     }
 

@@ -53,7 +53,7 @@ def sizes(children: int) -> list[int]:
     return [children // blocks + (number < children % blocks) for number in range(blocks)]
 
 
-def lives(
+def imagine(
     seed: int, block: int, children: int, as_of: date, schools: pl.DataFrame, facts: Calibration, *, faults: bool
 ) -> Lives:
     """Block number `block` of the county, with `children` children with SEND; the same for the same arguments."""

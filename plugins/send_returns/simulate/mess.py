@@ -147,6 +147,7 @@ _HOSTILE_TEXTS = {
 }
 _NOT_IN_XML = frozenset({"nul"})
 _UNREADABLE = frozenset({"nul", "huge"})
+_SHORT = 100
 _WITH_BROKEN_LINES = ("pupilonroll", "child", "cyp201carecontact", "mhs201carecontact")
 _ON_NO_LIST = {
     "senprovision": pl.col("senprovision") == "N",
@@ -180,14 +181,10 @@ def _hostile(rng: np.random.Generator, table: Table, frame: pl.DataFrame) -> pl.
         return frame
     apart = next((condition for name, condition in _ON_NO_LIST.items() if name in frame.columns), None)
     rows = np.arange(len(frame)) if apart is None else np.flatnonzero(frame.select(apart).to_series().to_numpy())
-    has_few = table.feed in ("health_advice", "dynamic_support_register")  # rows: two are more than is tolerated
-    unreadable = (
-        _UNREADABLE
-        if table.name == "school" or has_few
-        else _NOT_IN_XML
-        if table.path.endswith(".xml")
-        else frozenset()
-    )
+    # Of a short file, two rows are more than a contract tolerates.
+    depended_on = table.name == "school" or table.feed in ("health_advice", "dynamic_support_register")
+    is_spared = depended_on or len(frame) < _SHORT
+    unreadable = _UNREADABLE if is_spared else _NOT_IN_XML if table.path.endswith(".xml") else frozenset()
     texts = [text for name, text in _HOSTILE_TEXTS.items() if name not in unreadable]
     rows = rng.permutation(rows)[: len(texts)]
     return frame.with_columns(frame[column].scatter(rows, texts[: len(rows)]).alias(column))
@@ -214,7 +211,7 @@ def broken_lines(table: Table, rows: int, level: str) -> bytes:
     if level == "none" or table.name not in _WITH_BROKEN_LINES:
         return b""
     # Broken lines in a short file would be more than a contract tolerates, and the whole delivery refused.
-    if rows < (100 if level == "realistic" else 200):
+    if rows < (_SHORT if level == "realistic" else 200):
         return b""
     width = len([c for c in table.frame.columns if c != PERSON])
     short = ",".join(["RAGGED1", *[""] * (width // 2)])
