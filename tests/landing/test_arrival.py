@@ -73,9 +73,6 @@ def test_landing_renews_the_register(database: Settings, registers: Path) -> Non
 
 
 SUPPLIER = "Council elective home education team"
-if_due_days_are_known = pytest.mark.skipif(
-    "due" not in feeds.Feed.__dataclass_fields__, reason="the contract does not say when a feed is due"
-)
 
 
 def states(settings: Settings, as_of: date, feed: str = "ehe_register") -> dict[str, str]:
@@ -105,7 +102,6 @@ def send(registers: Path, settings: Settings, *names: str) -> None:
     landing.land(settings, "council", registers.parents[1], date(2026, 12, 31))
 
 
-@if_due_days_are_known
 def test_who_never_sent_owes_the_latest_period_and_the_next(database: Settings) -> None:
     found = states(database, date(2026, 10, 30))
     assert found == {"2026-05-21": "missing", "2026-10-01": "not_yet_due", "2027-01-21": "not_yet_due"}
@@ -116,9 +112,8 @@ def test_who_never_sent_owes_the_latest_period_and_the_next(database: Settings) 
     assert [one.state for one in owed if one.supplier == SUPPLIER] == ["missing", "not_yet_due", "not_yet_due"]
 
 
-@if_due_days_are_known
 def test_each_delivery_is_judged_by_the_day_on_which_it_came(database: Settings, registers: Path) -> None:
-    due = feeds.load("ehe_register").due  # type: ignore[attr-defined]
+    due = feeds.load("ehe_register").due
     days = [day for _, day in due.days(date(2025, 5, 1), date(2026, 9, 30))]
     names = [f"{day}.csv" for day in days]
     send(registers, database, *names)
@@ -138,27 +133,24 @@ def test_each_delivery_is_judged_by_the_day_on_which_it_came(database: Settings,
     assert states(database, days[0])[names[0]] == "came"
 
 
-@if_due_days_are_known
 def test_history_landed_afterwards_came_and_is_not_late(database: Settings, registers: Path) -> None:
-    days = [day for _, day in feeds.load("ehe_register").due.days(date(2025, 9, 1), date(2026, 9, 30))]  # type: ignore[attr-defined]
+    days = [day for _, day in feeds.load("ehe_register").due.days(date(2025, 9, 1), date(2026, 9, 30))]
     send(registers, database, *(f"{day}.csv" for day in days))
     received(database, {f"{day}.csv": date(2027, 6, 1) for day in days})
     assert Counter(states(database, date(2027, 6, 2)).values())["late"] == 0
     assert {states(database, date(2027, 6, 2))[f"{day}.csv"] for day in days if day >= date(2025, 12, 15)} == {"came"}
 
 
-@if_due_days_are_known
 def test_a_gap_between_two_periods_is_missing_until_its_delivery_comes(database: Settings, registers: Path) -> None:
-    days = [day for _, day in feeds.load("ehe_register").due.days(date(2025, 9, 1), date(2026, 9, 30))]  # type: ignore[attr-defined]
+    days = [day for _, day in feeds.load("ehe_register").due.days(date(2025, 9, 1), date(2026, 9, 30))]
     send(registers, database, f"{days[0]}.csv", f"{days[2]}.csv")
     assert states(database, date(2026, 12, 31))[str(days[1])] == "missing"
     send(registers, database, f"{days[1]}.csv")
     assert str(days[1]) not in states(database, date(2026, 12, 31))
 
 
-@if_due_days_are_known
 def test_what_is_superseded_or_refused_is_told_beside_what_answers(database: Settings, registers: Path) -> None:
-    day = next(day for _, day in feeds.load("ehe_register").due.days(date(2026, 1, 1), date(2026, 9, 30)))  # type: ignore[attr-defined]
+    day = next(day for _, day in feeds.load("ehe_register").due.days(date(2026, 1, 1), date(2026, 9, 30)))
     send(registers, database, f"{day}_a.csv")
     send(registers, database, f"{day}_b.csv")
     (registers / f"{day}_c.csv").write_text("not a register\n")

@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -123,3 +124,69 @@ def test_accepting_writes_the_change_of_the_contract(database: Settings, inbox: 
     assert (change["feed"], change["year"]) == ("ehe_register", 2026)
     assert change["operations"] == [one.suggestion]
     assert [(p.state, p.decided_by) for p in proposals(database)] == [("accepted", "officer")]
+
+
+def ask(settings: Settings, query: str) -> list[tuple[Any, ...]]:
+    with warehouse.connect(settings) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def test_a_renamed_heading_that_is_accepted_fills_its_column(database: Settings, inbox: Path) -> None:
+    deliver(database, inbox, HEADER.format(birth="Birth date of child"), rows(20))
+    births = (
+        "select count(date_of_birth), count(_extra) from raw_council.ehe_register__child inner join landing.delivery"
+        " on delivery_id = _delivery_id where status = 'accepted'"
+    )
+    assert ask(database, births) == [(0, 20)]
+    (one,) = proposals(database)
+    counts = drift.accept(database, one.drift_id, "officer", AS_OF)
+    assert (counts["read_again"], counts["accepted"]) == (1, 1)
+    assert ask(database, births) == [(20, 0)]
+    assert drift.propose(database) == 0
+    # The next delivery needs nobody to accept it again.
+    deliver(database, inbox, HEADER.format(birth="BIRTH DATE OF CHILD"), rows(21), name="2026-10-15.csv")
+    assert ask(database, births) == [(41, 0)]
+    assert [one.state for one in proposals(database)] == ["accepted"]
+
+
+def test_a_new_code_that_is_accepted_is_found_fault_with_no_more(database: Settings, inbox: Path) -> None:
+    faults = (
+        "select count(*) from audit.finding inner join landing.delivery using (delivery_id)"
+        " where rule = 'F02' and status = 'accepted'"
+    )
+    deliver(database, inbox, HEADER.format(birth="date_of_birth"), rows(12, sen="S7"))
+    assert ask(database, faults) == [(12,)]
+    (one,) = proposals(database)
+    drift.accept(database, one.drift_id, "officer", AS_OF)
+    assert ask(database, faults) == [(0,)]
+    assert ask(database, "select count(*) from raw_council.ehe_register__child where sen_provision = 'S7'") == [(24,)]
+    assert drift.propose(database) == 0
+
+
+def test_a_new_column_that_is_accepted_gets_its_values(database: Settings, inbox: Path) -> None:
+    deliver(database, inbox, HEADER.format(birth="date_of_birth") + ",shoe size", [f"{row},3" for row in rows(5)])
+    (one,) = proposals(database)
+    drift.accept(database, one.drift_id, "officer", AS_OF)
+    assert ask(database, "select sum(shoe_size) from raw_council.ehe_register__child") == [(15,)]
+
+
+def test_a_heading_may_be_said_to_mean_another_column_than_proposed(database: Settings, inbox: Path) -> None:
+    deliver(database, inbox, HEADER.format(birth="date_of_birth") + ",sort", [f"{row},3" for row in rows(5)])
+    (one,) = proposals(database)
+    drift.accept(database, one.drift_id, "officer", AS_OF, "synonym:la_child_id")
+    assert ask(
+        database, "select distinct la_child_id from raw_council.ehe_register__child where la_child_id <> ''"
+    ) == [("3",)]
+
+
+def test_a_change_that_does_not_fit_changes_nothing(database: Settings, inbox: Path) -> None:
+    deliver(database, inbox, HEADER.format(birth="date_of_birth") + ",sort", [f"{row},3" for row in rows(5)])
+    (one,) = proposals(database)
+    with warehouse.connect(database) as connection:
+        connection.execute(
+            "update landing.drift set suggestion = jsonb_set(suggestion, '{add_column,table}', '\"no\"')"
+        )
+    with pytest.raises(Failure, match="does not apply: there is no table no"):
+        drift.accept(database, one.drift_id, "officer", AS_OF)
+    assert list((database.changes / "ehe_register").iterdir()) == []
+    assert [one.state for one in proposals(database)] == ["proposed"]

@@ -145,9 +145,7 @@ Expectation = tuple[str, date, date, str, int | None, date | None]
 
 def _of_feed(feed: feeds.Feed, came: Sequence[_Came], as_of: date) -> Iterator[Expectation]:
     """The periods of a feed with what came for each."""
-    due = getattr(feed, "due", None)
-    if due is None:
-        return
+    due = feed.due
     days = due.days(as_of - LOOK_BACK - LOOK_AHEAD, as_of + LOOK_AHEAD)
     by_day: dict[date, list[_Came]] = defaultdict(list)
     for one in came:
@@ -163,7 +161,7 @@ def _of_feed(feed: feeds.Feed, came: Sequence[_Came], as_of: date) -> Iterator[E
     for name, day in days:
         if not first <= day <= following:
             continue
-        period = f"{name} {day.year}" if name else f"to {day.day} {day:%B %Y}"
+        period = f"{name} {day.year}" if due.every is None else f"to {day.day} {day:%B %Y}"
         due_on = day + timedelta(days=due.within_days)
         taken = [one for one in by_day[day] if one.status in ("accepted", "superseded")]
         for one in sorted(by_day[day], key=lambda one: one.delivery_id):

@@ -82,7 +82,7 @@ def _word(one: Owed) -> str:
 
 def _before(feed: feeds.Feed) -> Iterator[str]:
     yield f"  send-returns check FILES --feed {feed.id}"
-    if getattr(feed, "format", None) == "local":
+    if feed.format == "local":
         yield f"    Blank workbook and guide: docs/suppliers/{feed.id}.xlsx and docs/suppliers/{feed.id}.md"
     else:
         yield f"    Its columns and codes, as the national format has them: send-returns contract show {feed.id}"

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import SequenceMatcher
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from psycopg.types.json import Json
 from send_returns import clock, feeds, warehouse
 from send_returns.failure import Failure
 from send_returns.feeds import headers
+from send_returns.feeds.contract import describe
 from send_returns.landing.partnership import Partnership
 from send_returns.landing.reading import shown
 from send_returns.landing.replay import replay
@@ -91,14 +91,14 @@ def propose(settings: Settings) -> int:
     """
     with warehouse.connect(settings, purpose="send-returns drift") as connection:
         kept: list[int] = []
-        for feed in feeds.feeds():
+        for feed in feeds.feeds(changes=settings.changes):
             deliveries = connection.execute(
                 "select delivery_id from landing.delivery where partnership = %s and feed = %s and status = 'accepted'"
                 " order by reference_on, delivery_id",
                 [settings.partnership, feed.id],
             ).fetchall()
             ids = [row[0] for row in deliveries]
-            for table, kind, column, subject, suggestion, evidence in _found(connection, feed, ids):
+            for table, kind, column, subject, suggestion, evidence in _found(connection, feed, settings.changes, ids):
                 row = connection.execute(
                     "insert into landing.drift as known (partnership, feed, table_name, kind, column_name, subject,"
                     " suggestion, evidence, first_delivery_id) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -158,10 +158,10 @@ def accept(
     """
     with warehouse.connect(settings, purpose="send-returns drift accept") as connection:
         proposal = _open(connection, settings.partnership, number)
-        operation = _meant(proposal, meaning)
+        operation = _meant(feeds.load(proposal.feed, changes=settings.changes), proposal, meaning)
         path = _write(settings, proposal, operation)
         try:
-            feeds.load(proposal.feed)
+            feeds.load(proposal.feed, changes=settings.changes)
         except Exception:
             path.unlink()
             raise
@@ -183,8 +183,8 @@ def _decide(connection: psycopg.Connection, number: int, state: str, by: str) ->
     )
 
 
-def _meant(proposal: Proposal, meaning: str | None) -> dict[str, Any]:
-    table = feeds.load(proposal.feed).table(proposal.table_name)
+def _meant(feed: feeds.Feed, proposal: Proposal, meaning: str | None) -> dict[str, Any]:
+    table = feed.table(proposal.table_name)
     if meaning is not None and proposal.kind == "header":
         kind, _, column = meaning.partition(":")
         if kind == "synonym" and column in {known.name for known in table.columns}:
@@ -206,7 +206,7 @@ def _write(settings: Settings, proposal: Proposal, operation: Mapping[str, Any])
     path = folder / f"{proposal.drift_id}-{name.replace('_', '-')}-{headers.snake(proposal.subject)}.yml"
     change = {
         "feed": proposal.feed,
-        "year": int(feeds.load(proposal.feed).version.split(".")[0]),
+        "year": int(feeds.load(proposal.feed).version.partition(".")[0]),
         "reason": f"Accepted as drift {proposal.drift_id}: {proposal.kind} {proposal.subject} is {proposal.words}.",
         "source": f"Delivery {shown(proposal.first_delivery)}",
         "operations": [dict(operation)],
@@ -216,7 +216,9 @@ def _write(settings: Settings, proposal: Proposal, operation: Mapping[str, Any])
     return Path(file.name).replace(path)
 
 
-def _found(connection: psycopg.Connection, feed: feeds.Feed, deliveries: Sequence[int]) -> Iterator[Found]:
+def _found(
+    connection: psycopg.Connection, feed: feeds.Feed, changes: Path, deliveries: Sequence[int]
+) -> Iterator[Found]:
     """What the accepted deliveries of a feed hold beyond its contract."""
     rows = connection.execute(
         "select rule, table_name, fields[1] as field, array_agg(distinct delivery_id), count(*) from audit.finding"
@@ -226,7 +228,7 @@ def _found(connection: psycopg.Connection, feed: feeds.Feed, deliveries: Sequenc
     ).fetchall()
     order = {delivery: position for position, delivery in enumerate(deliveries)}
     tables = {table.name: table for table in feed.tables}
-    lists = _lists(feed)
+    lists = _lists(feed.id, changes)
     for rule, table_name, field, ids, count in rows:
         if table_name not in tables:
             continue
@@ -358,13 +360,11 @@ def _type(
         yield table.name, "type", column, column, change, evidence | {"readable": readable}
 
 
-def _lists(feed: feeds.Feed) -> dict[tuple[str, str], str]:
+def _lists(feed: str, changes: Path) -> dict[tuple[str, str], str]:
     """The name of the code list of each column that has one."""
-    path = resources.files("send_returns.feeds") / "contracts" / feed.organisation / f"{feed.id}.yaml"
-    contract = yaml.safe_load(path.read_text(encoding="utf-8"))
     return {
         (table["name"], column["name"]): custom["value"]
-        for table in contract["schema"]
+        for table in describe(feed, changes=changes).document["schema"]
         for column in table["properties"]
         for custom in column.get("customProperties", [])
         if custom["property"] == "codes"

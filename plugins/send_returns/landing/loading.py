@@ -51,7 +51,9 @@ def land(
     whose = of or partnership(settings.partnership, as_of)
     place = stores.store(settings, inbox)
     try:
-        found = completeness.look(settings, place, organisation, whose.id, feeds.feeds(organisation))
+        found = completeness.look(
+            settings, place, organisation, whose.id, feeds.feeds(organisation, changes=settings.changes)
+        )
         by_feed = _by_feed(settings, place, organisation, found, whose)
     except stores.Dropped as error:
         raise Failure(

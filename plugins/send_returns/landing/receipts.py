@@ -122,7 +122,7 @@ def write(settings: Settings, as_of: date, organisation: str | None = None) -> i
     `<home>/outbox/<organisation>/<feed>/<delivery>/receipt.xlsx` and `receipt.json`. A receipt that tells of the
     outcome already is left as it is; what is still owed is as of the day on which it was written.
     """
-    known = {feed.id: feed for feed in feeds.feeds()}
+    known = {feed.id: feed for feed in feeds.feeds(changes=settings.changes)}
     written = 0
     with warehouse.connect(settings, purpose="send-returns receipts") as connection:
         still_owed = owed(connection, settings.partnership, as_of)

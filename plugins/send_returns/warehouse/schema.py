@@ -24,7 +24,7 @@ def migrate(settings: Settings) -> list[str]:
     with connect(settings, purpose="send-returns migrate") as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
         applied = _apply(connection)
-        ensure_raw_tables(connection)
+        ensure_raw_tables(connection, settings.changes)
     return applied
 
 
