@@ -7,7 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from send_returns import feeds
 from send_returns.feeds import checking
+from send_returns.feeds.chunk import Chunk
 from send_returns.feeds.rules import RULES
 
 Take = Callable[..., Any]
@@ -95,6 +97,80 @@ def test_failing_identifiers_are_kept_and_flagged(take: Take) -> None:
         ("child", ("uln",), 4),
         ("child", ("upn",), 2),
     ]
+
+
+def test_spellings_that_mean_a_code_become_it_and_are_told_once_a_column(take: Take) -> None:
+    rows = [f"{number},,,,,,{sex},,,,{plan}" for number, sex, plan in ((1, "b) Female", "a) Yes"), (2, "M", "false"))]
+    taken = take_register(take, *rows, "3,,,,,,FEMALE,,,,b)No", "4,,,,,,Unheard of,,,,Unheard of")
+    child = taken.loaded["child"]
+    assert child["sex"].to_list() == ["F", "M", "F", "Unheard of"]
+    assert child["has_ehc_plan"].to_list() == [True, False, False, None]
+    assert taken.found("F17") == [("child", ("has_ehc_plan",), None), ("child", ("sex",), None)]
+    assert taken.findings.filter(pl.col("rule") == "F17")["message"].str.contains("2 cell").to_list() == [True, True]
+    assert taken.found("F02") == [("child", ("sex",), 5)]
+    assert taken.found("F01") == [("child", ("has_ehc_plan",), 5)]
+
+
+def test_spellings_are_counted_over_all_batches_of_a_table() -> None:
+    feed = feeds.load("ehe_register")
+    checker = checking.TableChecker(feed, feed.tables[0])
+    for number in (2, 3):
+        frame = pl.DataFrame({"ehe_id": [str(number)], "sex": ["b) Female"]})
+        checker.check(Chunk("child", frame.with_columns(_row_number=pl.Series([number], dtype=pl.Int32))))
+    (message,) = checker.finish().filter(pl.col("rule") == "F17")["message"]
+    assert message.startswith("sex: 2 cell(s)")
+
+
+def test_identifiers_that_their_check_digit_proves_are_put_right(take: Take) -> None:
+    taken = take_register(
+        take,
+        "1,,,943 476 5919,,,,,,,",
+        "2,,,943-476-5919,,,,,,,",
+        "3,,,9434765919.0,,,,,,,",
+        "4,B 801200005001,,101990006,,,,,,,",
+        "5,,,9434765919,,,,,,,",
+    )
+    child = taken.loaded["child"]
+    assert child["nhs_number"].to_list() == ["9434765919"] * 3 + ["0101990006", "9434765919"]
+    assert child["upn"][3] == "B801200005001"
+    assert taken.found("F19") == [("child", ("nhs_number",), None), ("child", ("upn",), None)]
+    assert taken.found("F03") == []
+
+
+@pytest.mark.parametrize("number", ["943 476 5918", "0", "00", "434765919", "943476591", "9.434765919e9"])
+def test_a_number_that_is_not_proven_stays_as_it_came(take: Take, number: str) -> None:
+    taken = take_register(take, f"1,,,{number},,,,,,,")
+    assert taken.loaded["child"]["nhs_number"].to_list() == [number]
+    assert taken.found("F03") == [("child", ("nhs_number",), 2)]
+    assert taken.found("F19") == []
+
+
+def test_published_statistics_have_words_of_their_own_for_nothing(take: Take) -> None:
+    header = "ladcode,laname,sex,age,population\n"
+    rows = [f"E07000095,low,F,{age},{age + 1}\n" for age in range(30)]
+    taken = take("population", {"population_2024.csv": header + "".join(rows)}, name="population_2024.csv")
+    assert taken.loaded["population"]["laname"].null_count() == 30
+    taken = take_register(take, "1,,,,low,,,,,,")
+    assert taken.loaded["child"]["surname"].to_list() == ["low"]
+
+
+def test_volumes_out_of_the_ordinary_are_told() -> None:
+    feed = feeds.load("dynamic_support_register")
+    assert checking.volume_findings(feed, {"register": 50, "ctr": 2000}, {"register": 60, "ctr": 1400}).is_empty()
+    found = checking.volume_findings(feed, {"register": 49, "ctr": 2000}, {"register": 99, "ctr": 1000})
+    assert found["rule"].to_list() == ["F18"] * 3
+    assert found["message"].str.slice(0, 40).to_list() == [
+        "The table has 49 rows, where 50 to 1,500",
+        "The table has 49 rows, where the last de",
+        "The table has 2,000 rows, where the last",
+    ]
+    assert checking.volume_findings(feed, {"register": 50, "strange": 1}).is_empty()
+
+
+def test_columns_beyond_count_are_refused_at_once(take: Take) -> None:
+    header = ",".join(["ehe_id", "upn", "surname", "forename", *(f"column {n}" for n in range(20_000))])
+    with pytest.raises(feeds.Refused, match="more than 1,000 columns"):
+        take("ehe_register", {"ehe_2026-10-01.csv": f"{header}\n{',' * 20_003}\n"}, name="2026-10-01")
 
 
 def test_a_row_that_cannot_be_keyed_is_quarantined_whole(take: Take) -> None:

@@ -1,8 +1,8 @@
 """Feed contracts, readers and the checks at the door. Knows no database."""
 
-from send_returns.feeds.checking import Checked
+from send_returns.feeds.checking import Checked, volume_findings
 from send_returns.feeds.chunk import Refused
-from send_returns.feeds.contract import ORGANISATIONS, Column, Feed, Period, Table, feeds, load
+from send_returns.feeds.contract import ORGANISATIONS, Column, Described, Feed, Period, Table, describe, feeds, load
 from send_returns.feeds.delivery import Counts, Delivery
 from send_returns.feeds.recognition import Likeness, looks_like
 from send_returns.feeds.rules import RULES, Rule
@@ -15,6 +15,7 @@ __all__ = [
     "Column",
     "Counts",
     "Delivery",
+    "Described",
     "Examiner",
     "Feed",
     "Likeness",
@@ -23,8 +24,10 @@ __all__ = [
     "Rule",
     "Source",
     "Table",
+    "describe",
     "examine",
     "feeds",
     "load",
     "looks_like",
+    "volume_findings",
 ]

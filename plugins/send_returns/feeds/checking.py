@@ -6,20 +6,19 @@ quarantined whole.
 
 import functools
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
+from send_returns.feeds import headers
 from send_returns.feeds.checks import CHECKS
 from send_returns.feeds.chunk import Chunk
 from send_returns.feeds.contract import Column, Feed, Table
 from send_returns.feeds.rules import RULES
 
 PolarsType = pl.DataType | type[pl.DataType]
-# What suppliers write for "nothing".
-NOTHING = ("", "NULL", "null", "Null", "N/A", "n/a", "#N/A")
 YES = ("true", "True", "TRUE", "1", "1.0", "yes", "Yes", "YES", "y", "Y")
 NO = ("false", "False", "FALSE", "0", "0.0", "no", "No", "NO", "n", "N")
 TYPES: Mapping[str, PolarsType] = {
@@ -38,6 +37,14 @@ FINDING: Mapping[str, PolarsType] = {
     "row_number": pl.Int64,
     "message": pl.String,
 }
+# Rules that tell of a column once, with the number of its cells: what was read as what it plainly means.
+COUNTED = ("F17", "F19")
+# Identifiers that prove themselves by a check digit.
+PROVEN = ("upn", "upn_or_reason", "uln", "nhs_number")
+# An NHS number that begins with a nought is a Scottish one, which begins with a day and a month.
+CUT = {"nhs_number": r"^([1-9](?:0[1-9]|1[0-2])[0-9]{6})$"}
+# What is written into an identifier that is none of it; a spreadsheet's `.0` is taken off as well.
+GAPS = r"[\s\p{Pd}]|\.0+$"
 KEYS_AT_ONCE = 1_000_000
 QUARANTINED: Mapping[str, PolarsType] = {"row_number": pl.Int32, "reasons": pl.List(pl.String), "raw": pl.String}
 
@@ -75,19 +82,35 @@ def join_findings(found: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(found) if found else pl.DataFrame(schema=FINDING)
 
 
+def volume_findings(feed: Feed, counts: Mapping[str, int], previous: Mapping[str, int] | None = None) -> pl.DataFrame:
+    """Findings about tables with fewer or more rows than the contract expects, or than the last delivery leads to.
+
+    `counts`: rows in, per table that came; `previous`: those of the last delivery for a period of the same length.
+    """
+    found = []
+    for name, rows in counts.items():
+        if (bounds := feed.volume.get(name)) and not bounds.least <= rows <= bounds.most:
+            expected = f"{rows:,} rows, where {bounds.least:,} to {bounds.most:,} are expected"
+            found.append(finding("F18", name, expected=expected))
+        if (before := (previous or {}).get(name)) and abs(rows - before) > feed.max_change * before:
+            found.append(finding("F18", name, expected=f"{rows:,} rows, where the last delivery had {before:,}"))
+    return join_findings(found)
+
+
 class TableChecker:
     """Types the chunks of one table of one delivery, and remembers its keys to find those that occur twice."""
 
     def __init__(self, feed: Feed, table: Table) -> None:
-        self._formats = feed.date_formats
+        self._formats, self._nothing = feed.date_formats, feed.nothing
         self._table = table
+        self._changed: Counter[tuple[str, str]] = Counter()
         self._keys: list[pl.DataFrame] = []
         self._reported: set[str] = set()
 
     def check(self, chunk: Chunk) -> Checked:
         """One batch of text, decided."""
         table = self._table
-        text = _clean(chunk.frame)
+        text = _clean(chunk.frame, self._nothing)
         found = _marked(chunk)
         if text.height:
             found += self._columns(text.columns)
@@ -107,10 +130,12 @@ class TableChecker:
                 values = quick[column.name]
             else:
                 values, problems = _typed(text[column.name], column, self._formats)
-                found += [
-                    finding(rule, table.name, column.name, rows=numbers.filter(mask), expected=_expected(column, rule))
-                    for rule, mask in problems
-                ]
+                for rule, mask in problems:
+                    if rule in COUNTED:
+                        self._changed[rule, column.name] += int(mask.sum())
+                        continue
+                    rows, expected = numbers.filter(mask), _expected(column, rule)
+                    found.append(finding(rule, table.name, column.name, rows=rows, expected=expected))
             typed.append(values)
             if column.essential and values.null_count():
                 empty = values.is_null()
@@ -140,9 +165,14 @@ class TableChecker:
         return Checked(table, loaded, quarantined, join_findings(found))
 
     def finish(self) -> pl.DataFrame:
-        """Findings about the table as a whole: keys that occur more than once, one per row."""
-        if not self._keys:
-            return join_findings([])
+        """Findings about the table as a whole: spellings read as codes, and keys that occur more than once."""
+        found = [
+            finding(rule, self._table.name, column, expected=f"{count:,}")
+            for (rule, column), count in sorted(self._changed.items())
+        ]
+        return join_findings([*found, *([self._repeated()] if self._keys else [])])
+
+    def _repeated(self) -> pl.DataFrame:
         # Finding what occurs twice takes many times the memory of the keys: a share of them at a time.
         shares = 1 + sum(keys.height for keys in self._keys) // KEYS_AT_ONCE
         again = pl.concat(self._again(share, shares) for share in range(shares))
@@ -163,11 +193,11 @@ class TableChecker:
         return [finding(rule, self._table.name, name) for rule, name in fresh]
 
 
-def _clean(frame: pl.DataFrame) -> pl.DataFrame:
+def _clean(frame: pl.DataFrame, nothing: Sequence[str]) -> pl.DataFrame:
     """Cells trimmed, what means nothing null, and rows of nothing but that dropped: they are not records."""
     cells = [name for name in frame.columns if name != "_row_number"]
     trimmed = frame.select(pl.col(cells).str.strip_chars(), "_row_number").with_columns(
-        pl.when(~pl.col(cells).is_in(NOTHING)).then(pl.col(cells))
+        pl.when(~pl.col(cells).is_in(nothing)).then(pl.col(cells))
     )
     if any(trimmed[name].null_count() == 0 for name in cells):
         return trimmed
@@ -199,12 +229,18 @@ Problems = list[tuple[str, pl.Series]]
 def _typed(text: pl.Series, column: Column, formats: Sequence[str]) -> tuple[pl.Series, Problems]:
     """A column's values, and the rules that some of its cells break with a mask of those cells."""
     if column.type == "string":
-        values, problems = (text, []) if column.codes is None else _coded(text, column.codes)
+        values, problems = (text, []) if column.codes is None else _coded(text, column.codes, column.values)
         if column.check:
-            problems += _checked(values, column.check)
+            values, failing = _checked(values, column.check)
+            problems += failing
         return values, problems
+    found: Problems = []
     if column.type == "boolean":
         spelled = dict.fromkeys(YES, True) | dict.fromkeys(NO, False)
+        meant = _meant(text.filter(~text.is_in(list(spelled))), column.values)
+        if meant:
+            found.append(("F17", text.is_in(list(meant)).fill_null(False)))
+            spelled |= {raw: code == "true" for raw, code in meant.items()}
         values = text.replace_strict(spelled, default=None, return_dtype=pl.Boolean)
     elif column.type == "integer":
         values = _whole(text)
@@ -215,12 +251,13 @@ def _typed(text: pl.Series, column: Column, formats: Sequence[str]) -> tuple[pl.
             different, _dated(different, column.type, formats), return_dtype=TYPES[column.type]
         )
     unreadable = values.is_null() & text.is_not_null()
-    problems = [("F01", unreadable)] if unreadable.any() else []
+    if unreadable.any():
+        found.append(("F01", unreadable))
     if column.type in ("date", "timestamp"):
         odd = ~values.dt.year().is_between(1900, 2099)
         if odd.any():
-            problems.append(("F11", odd.fill_null(False)))
-    return values, problems
+            found.append(("F11", odd.fill_null(False)))
+    return values, found
 
 
 def _whole(text: pl.Series) -> pl.Series:
@@ -249,26 +286,55 @@ def _dated(text: pl.Series, kind: str, formats: Sequence[str]) -> pl.Series:
     return values
 
 
-def _coded(text: pl.Series, codes: Mapping[str, str]) -> tuple[pl.Series, Problems]:
-    """Codes as the contract spells them. Another case or a spreadsheet's `.0` is forgiven; an unknown code is kept."""
+def _coded(text: pl.Series, codes: Mapping[str, str], meanings: Mapping[str, str]) -> tuple[pl.Series, Problems]:
+    """Codes as the contract spells them. Another case or a spreadsheet's `.0` is forgiven, and a spelling with one
+    known meaning is read as that; an unknown code is kept."""
     stray = (~text.is_in(list(codes))).fill_null(False)
     if not stray.any():
         return text, []
     different = text.filter(stray).unique()
     known = {code.lower(): code for code in codes}
-    spelled = {value: known.get(re.sub(r"\.0+$", "", value.lower())) for value in different}
-    meant = {value: code for value, code in spelled.items() if code}
-    unknown = stray & ~text.is_in(list(meant)) if meant else stray
-    return text.replace(meant) if meant else text, [("F02", unknown)] if unknown.any() else []
+    spelled = {raw: code for raw in different if (code := known.get(re.sub(r"\.0+$", "", raw.lower())))}
+    meant = _meant(different.filter(~different.is_in(list(spelled))), meanings)
+    problems = [("F17", text.is_in(list(meant)).fill_null(False))] if meant else []
+    read = spelled | meant
+    unknown = stray & ~text.is_in(list(read)) if read else stray
+    if unknown.any():
+        problems.append(("F02", unknown))
+    return text.replace(read) if read else text, problems
 
 
-def _checked(values: pl.Series, check: str) -> Problems:
-    present = values.is_not_null()
+def _meant(stray: pl.Series, meanings: Mapping[str, str]) -> dict[str, str]:
+    """The code of each raw value that the contract gives a meaning."""
+    if not meanings:
+        return {}
+    return {raw: code for raw in stray.drop_nulls().unique() if (code := meanings.get(headers.squeeze(raw)))}
+
+
+def _checked(values: pl.Series, check: str) -> tuple[pl.Series, Problems]:
+    """Values with identifiers that only lack their form put right, and which of them fail the check all the same."""
+    failing = _failing(values, check)
+    if not failing.any():
+        return values, []
+    problems: Problems = []
+    if check in PROVEN:
+        different = values.filter(failing).unique()
+        plain = different.str.replace_all(GAPS, "")
+        if check in CUT:
+            plain = plain.str.replace(CUT[check], "0${1}")
+        proven = pl.Series(CHECKS[check][0](plain))
+        if proven.any():
+            restored = dict(zip(different.filter(proven), plain.filter(proven), strict=True))
+            problems.append(("F19", values.is_in(list(restored)).fill_null(False)))
+            values = values.replace(restored)
+            failing = _failing(values, check)
+    return values, [*problems, ("F03", failing)] if failing.any() else problems
+
+
+def _failing(values: pl.Series, check: str) -> pl.Series:
+    """A mask of the values that are there and do not pass."""
     passes = CHECKS[check][0](values.drop_nulls())
-    if passes.all():
-        return []
-    failing = pl.Series([False]).new_from_index(0, len(values)).scatter(present.arg_true(), ~passes)
-    return [("F03", failing)]
+    return pl.Series([False]).new_from_index(0, len(values)).scatter(values.is_not_null().arg_true(), ~passes)
 
 
 def _json(columns: Sequence[str], name: str = "raw") -> pl.Expr:

@@ -53,5 +53,18 @@ RULES = {
         Rule("F14", "info", "A file belongs to no table of the contract.", "Archived, not loaded."),
         Rule("F15", "warning", "{field} is empty.", "Whose return it is cannot be checked."),
         Rule("F16", "error", "The delivery is refused:", "{expected}"),
+        Rule(
+            "F17",
+            "info",
+            "{field}: {expected} cell(s) had another spelling of a code.",
+            "Read as the code that it means.",
+        ),
+        Rule("F18", "warning", "The table has {expected}.", "Taken all the same: is the extract whole?"),
+        Rule(
+            "F19",
+            "info",
+            "{field}: {expected} cell(s) had gaps, or lost their leading noughts.",
+            "Read as the number that the check digit proves: keep the column as text.",
+        ),
     )
 }
