@@ -88,7 +88,7 @@ Inbox = Annotated[
 Output = Annotated[Path, typer.Option(file_okay=False, help="Where published returns go.")]
 Run = Annotated[str | None, typer.Option("--run", help="The run. [default: the one opened last]")]
 Children = Annotated[
-    int, typer.Option(min=100, max=120_000, help="Children with SEND; the county has 36,500 among 200,000 pupils.")
+    int, typer.Option(min=100, max=365_000, help="Children with SEND; the county has 36,500 among 200,000 pupils.")
 ]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same county, byte for byte.")]
 Number = Annotated[int, typer.Argument(metavar="N", help="The proposal's number.")]

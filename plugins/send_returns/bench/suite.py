@@ -21,7 +21,7 @@ from send_returns.settings import Settings, code_version
 
 COUNTY = ("whole run", "orchestration", "peak memory", "second run", "landing", "dbt", "gate")
 STREAMING = ("streaming", "scaling")
-FIGURES = (*COUNTY, *STREAMING)
+FIGURES = ("simulation", *COUNTY, *STREAMING)
 GIGABYTE = 1024**3
 
 
@@ -49,6 +49,8 @@ def bench(*, children: int, seed: int, as_of: date, only: Sequence[str] | None =
     shutil.rmtree(home)
     home.mkdir(mode=0o700)
     try:
+        if "simulation" in wanted:
+            _simulate(settings, children=children, seed=seed, as_of=as_of)
         if wanted & set(COUNTY):
             _measure(settings, wanted, children=children, seed=seed, as_of=as_of)
         if wanted & set(STREAMING):
@@ -56,6 +58,28 @@ def bench(*, children: int, seed: int, as_of: date, only: Sequence[str] | None =
     finally:
         warehouse.stop_server(settings, remove=True)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _simulate(settings: Settings, *, children: int, seed: int, as_of: date) -> None:
+    """Write a county, and ten times as many children: the time for each, and the memory of the ten against the one."""
+    from send_returns.bench.simulation import counties
+
+    def write(count: int, out: Path) -> Measured:
+        arguments = ("simulate", "--out", str(out), "--children", str(count), "--seed", str(seed))
+        return _command(settings, f"simulate-{count}", "-m", "send_returns.cli", *arguments, "--as-of", str(as_of))
+
+    one, ten = counties(settings, children, write)
+    for county, goal in ((one, 60.0), (ten, 600.0)):
+        _line(
+            "simulation",
+            {"children": county.children, "code": code_version(), "cores": os.cpu_count()},
+            seconds=county.seconds,
+            baseline="goal for a county, and for ten",
+            baseline_seconds=goal,
+            inbox_gigabytes=county.size / GIGABYTE,
+            gigabytes=county.peak_bytes / GIGABYTE,
+            times_the_memory=county.peak_bytes / one.peak_bytes,
+        )
 
 
 def _measure(settings: Settings, wanted: set[str], *, children: int, seed: int, as_of: date) -> None:

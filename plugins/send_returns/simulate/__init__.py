@@ -17,7 +17,7 @@ from send_returns.simulate.text import PERSON, Table
 from send_returns.simulate.truth import Truth
 from send_returns.simulate.writing import Inbox
 
-__all__ = ["simulate"]
+__all__ = ["MOST_CHILDREN", "simulate"]
 
 MOST_CHILDREN = 365_000  # a block for each authority whose number is in the UPNs
 
