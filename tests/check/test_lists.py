@@ -122,7 +122,7 @@ def _messy_heading(draw: st.DrawFn, heading: str) -> str:
     return draw(st.sampled_from(("", " ", "\u00a0", "\n"))) + text + draw(st.sampled_from(("", " ", "\u00a0")))
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault of ours
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are busy
 @given(st.data())
 def test_headings_are_known_in_any_dress(data: st.DataObject) -> None:
     headings = [data.draw(_messy_heading(column.heading)) for column in LAYOUT.columns]
