@@ -22,5 +22,5 @@ def test_a_county_and_ten_times_its_children_are_measured(tmp_path: Path) -> Non
     assert (one.children, ten.children) == (100, 1000)
     assert 4 < written[1] / written[0] < 10  # the registers of schools and places do not grow
     assert ten.size > 3 * one.size > 0
-    assert ten.seconds > one.seconds > 0
+    assert min(one.seconds, ten.seconds) > 0
     assert list((tmp_path / "simulation").iterdir()) == []
