@@ -167,12 +167,6 @@ def test_volumes_out_of_the_ordinary_are_told() -> None:
     assert checking.volume_findings(feed, {"register": 50, "strange": 1}).is_empty()
 
 
-def test_columns_beyond_count_are_refused_at_once(take: Take) -> None:
-    header = ",".join(["ehe_id", "upn", "surname", "forename", *(f"column {n}" for n in range(20_000))])
-    with pytest.raises(feeds.Refused, match="more than 1,000 columns"):
-        take("ehe_register", {"ehe_2026-10-01.csv": f"{header}\n{',' * 20_003}\n"}, name="2026-10-01")
-
-
 def test_a_row_that_cannot_be_keyed_is_quarantined_whole(take: Take) -> None:
     rows = [f"{number},,,,,,,,,," for number in range(40)]
     taken = take_register(take, *rows, ",B801200005001,,,O'Brien,,,,,,")
