@@ -82,6 +82,15 @@ def test_records_of_truth_point_at_their_rows_in_every_block(out: Path) -> None:
     assert census["upn"].to_list() == [upn_of[person] for person in of_census["person"]]
 
 
+def test_records_of_a_submission_are_numbered_once(out: Path) -> None:
+    files = [*out.glob("inbox/icb/csds/*/*.csv"), *out.glob("inbox/icb/mhsds/*/*.csv")]
+    for file in files:
+        frame = _csv(file)
+        numbers = frame["RECORD NUMBER" if "RECORD NUMBER" in frame.columns else "RecordNumber"]
+        assert numbers.is_unique().all(), file.name
+    assert len(files) > 40
+
+
 def test_schools_and_headings_are_written_once(out: Path) -> None:
     school = _csv(out / "inbox" / "council" / "school_census" / "2026_autumn" / "2026_autumn_school.csv")
     assert school["urn"].is_unique().all()

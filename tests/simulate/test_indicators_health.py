@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from openpyxl import load_workbook
 
-from send_returns.simulate import simulate
+from send_returns.simulate import indicators_health, simulate
 from send_returns.simulate.indicators_health import SCHEMA, half_up, spells
 
 AS_OF = date(2026, 10, 30)
@@ -276,6 +276,19 @@ def test_numbers_are_as_the_inspectors_found_them(value: Value) -> None:
 )
 def test_halves_go_up(numerator: int, denominator: int, rounded: float) -> None:
     assert half_up(numerator, denominator) == rounded
+
+
+@pytest.mark.parametrize(("days", "in_time"), [(28, 1), (29, 0)])
+def test_four_weeks_are_twenty_eight_days(days: int, in_time: int) -> None:
+    received, stop = MONTH[0], MONTH[0] + timedelta(days=days)
+    row = dict.fromkeys(("scored", "planned", "treated", "assessed"), stop)
+    row |= {"person": 1, "request": 1, "team_type": "A06", "received": received, "rejected": None, "discharged": None,
+            "kind": "help", "priority": "3"}  # fmt: skip
+    frame = pl.DataFrame([row], schema_overrides={"rejected": pl.Date, "discharged": pl.Date})
+    (measure,) = [
+        one for one in indicators_health._mental(frame, AS_OF, (MONTH[0], AS_OF), QUARTER) if one.indicator == "H01"
+    ]
+    assert (measure.numerator, measure.denominator) == (in_time, 1)
 
 
 def test_referrals_that_follow_closely_are_one_spell() -> None:
