@@ -41,6 +41,8 @@ FEEDS = (
     "population",
     "postcode_lookup",
 )
+PERSONAL_DATA = ("identifier", "name", "date_of_birth", "address", "special", "free_text")
+MINIMISATIONS = ("keep", "month", "district", "pseudonym", "drop")
 
 
 def test_every_feed_has_a_contract() -> None:
@@ -51,6 +53,16 @@ def test_every_feed_has_a_contract() -> None:
 def test_contract_is_valid_by_the_open_data_contract_standard(path: Path) -> None:
     schema = json.loads((importlib.resources.files("open_data_contract_standard") / "schema.json").read_text())
     jsonschema.validate(yaml.safe_load(path.read_text()), schema)
+    # And so it is with all its changes.
+    jsonschema.validate(feeds.describe(path.stem).document, schema)
+
+
+def test_every_list_and_map_that_is_named_is_there_and_every_one_there_is_named() -> None:
+    described = [feeds.describe(feed.id) for feed in feeds.feeds()]
+    assert {name for one in described for name in one.codes} == set(yaml.safe_load((FOLDER / "codes.yml").read_text()))
+    assert {name for one in described for name in one.values} == set(
+        yaml.safe_load((FOLDER / "values.yml").read_text())
+    )
 
 
 def test_tables_and_columns_are_those_of_the_architecture() -> None:
@@ -76,9 +88,22 @@ def test_contract_says_all_that_a_supplier_and_an_engineer_need(feed: feeds.Feed
     assert feed.retention_years > 0
     assert 0 < feed.tolerance < 1
     assert feed.max_age_days > 0
+    assert feed.purpose
+    assert feed.minimisation
+    assert feed.format in ("national", "local")
+    assert feed.due.within_days > 0
+    assert feed.due.days(date(2026, 1, 1), date(2026, 12, 31))
+    assert set(feed.volume) == {table.name for table in feed.tables}
+    assert all(0 <= bounds.least <= bounds.most for bounds in feed.volume.values())
+    assert 0 < feed.max_change <= 1
     for table in feed.tables:
         assert all(column.description for column in table.columns)
         assert all(column.check is None or column.check in CHECKS for column in table.columns)
+        assert all(column.personal_data in (None, *PERSONAL_DATA) for column in table.columns)
+        assert all(column.minimisation in (None, *MINIMISATIONS) for column in table.columns)
+        assert [column.name for column in table.columns if column.personal_data and not column.minimisation] == []
+        known = {column.name: set(column.codes or ("true", "false")) for column in table.columns}
+        assert [column.name for column in table.columns if not set(column.values.values()) <= known[column.name]] == []
         assert set(table.key) <= {column.name for column in table.columns}
         # Two columns that one header could mean would be filled by chance.
         squeezed = [headers.squeeze(text) for c in table.columns for text in {c.name, c.header, *c.synonyms}]
