@@ -12,6 +12,7 @@ from datetime import date, timedelta
 import psycopg
 
 from send_returns import clock, feeds
+from send_returns.landing.reading import lock
 
 # How far back a supplier is asked for what it owes: a year and a half.
 LOOK_BACK = timedelta(days=548)
@@ -58,6 +59,7 @@ def register(connection: psycopg.Connection, partnership: str, as_of: date) -> N
     older; refused: there is none, and one was refused; missing: nothing has come. What is expected of each period is
     stored beside it.
     """
+    lock(connection, partnership, "arrivals")
     _expect(connection, partnership, as_of)
     for feed in feeds.feeds():
         latest = connection.execute(
