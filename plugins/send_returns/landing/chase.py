@@ -39,7 +39,7 @@ def write(settings: Settings, as_of: date, out: Path) -> list[Path]:
             file.write(text(sender, supplier, periods, as_of))
         Path(file.name).replace(path)
         written.append(path)
-    return written
+    return sorted(written)
 
 
 def text(sender: str, supplier: str, periods: Sequence[Owed], as_of: date) -> str:
