@@ -8,6 +8,7 @@ from statistics import median
 
 import polars as pl
 import pytest
+from lxml import etree
 from openpyxl import load_workbook
 
 from send_returns.simulate import indicators_health, simulate
@@ -22,9 +23,9 @@ Value = Callable[[str], tuple[float | None, float | None, float | None]]
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tidy county of 4,000 children with SEND."""
+    """A tidy county of 8,000 children with SEND."""
     folder = tmp_path_factory.mktemp("indicators")
-    simulate(folder, children=4000, seed=9, as_of=AS_OF, mess="none")
+    simulate(folder, children=8000, seed=9, as_of=AS_OF, mess="none")
     return folder
 
 
@@ -177,6 +178,40 @@ def test_autism_and_adhd(referrals: dict[str, Referral], value: Value) -> None:
         if one.received >= outcome.get(one.row["LocalPatientId"], date.max)
     }
     assert value("H07")[:2] == (len(again), len(outcome))
+
+
+def test_the_gap_between_districts(out: Path, referrals: dict[str, Referral], value: Value) -> None:
+    (file,) = (out / "inbox" / "reference" / "postcode_lookup").glob("*/*.csv")
+    district = dict(pl.read_csv(file, infer_schema=False).select("pcds", "oslaua").iter_rows())
+    home = {row["LocalPatientId"]: district[row["Postcode"]] for row in _rows(out, "mhsds", "MHS001MPI")}
+    waits = defaultdict(list)
+    for one in referrals.values():
+        if one.row["PrimReasonReferralMH"] == "25" and one.seen and _within(one.seen, QUARTER):
+            waits[home[one.row["LocalPatientId"]]].append(one.waited(one.seen))
+    medians = sorted(median(days) for days in waits.values() if len(days) >= 10)
+    if len(medians) < 2:
+        assert value("H08") == (None, None, None)
+    else:
+        assert value("H08")[:2] == (medians[-1], medians[0])
+        assert value("H08")[2] == pytest.approx(medians[-1] / medians[0], abs=0.051)
+
+
+def test_reviews_told_whole(out: Path, value: Value) -> None:
+    (file,) = (out / "inbox" / "council" / "sen2").glob("*.xml")
+    due = told = 0
+    for request in etree.parse(file).iter("Requests"):
+        active = request.find("ActivePlans")
+        if active is None:
+            continue
+        first = min(request.iterfind("Assessment/NamedPlan/StartDate"), key=lambda start: start.text or "")
+        begun = date.fromisoformat(first.text or "")
+        if begun.replace(day=min(begun.day, 28), year=begun.year + 1) <= AS_OF - timedelta(days=3):
+            due += 1
+            told += all(active.findtext(name) for name in ("ReviewMeeting", "ReviewOutcome", "LastReview"))
+    # Whoever is due within these few days is counted by the one and not by the other.
+    numerator, denominator, _ = value("G04")
+    assert numerator == pytest.approx(told, rel=0.01)
+    assert denominator == pytest.approx(due, rel=0.01)
 
 
 def test_community_waits(out: Path, value: Value) -> None:

@@ -15,7 +15,7 @@ import polars as pl
 
 from send_returns.simulate.calendar import last_month_end, last_quarter_end
 from send_returns.simulate.lives import Lives
-from send_returns.simulate.mental_health import HELP_TEAMS
+from send_returns.simulate.mental_health import HELP_TEAMS, window_start
 
 SCHEMA: Final = pl.Schema(
     {
@@ -64,7 +64,7 @@ def half_up(numerator: float, denominator: float) -> float:
     return int((20 * int(numerator) + int(denominator)) // (2 * int(denominator))) / 10
 
 
-def facts(of: Lives) -> dict[str, pl.DataFrame]:
+def facts(of: Lives, as_of: date) -> dict[str, pl.DataFrame]:
     """What the indicators need of a block's lives."""
     first_contacts = (
         of.community.contacts.filter(pl.col("attended").is_in(["5", "6"]))
@@ -74,6 +74,9 @@ def facts(of: Lives) -> dict[str, pl.DataFrame]:
     community = of.community.referrals.join(first_contacts, on="request", how="left").select(
         "person", "service", "received", "rejected", "discharged", "seen"
     )
+    # A referral that was rejected before the first submission is in none.
+    over = pl.coalesce("rejected", "discharged")
+    sent = community.filter(over.is_null() | (over >= window_start(as_of)))
     return {
         "mental": of.mental.referrals,
         "community": community,
@@ -82,7 +85,7 @@ def facts(of: Lives) -> dict[str, pl.DataFrame]:
         "reviews": of.support.reviews.select("request", "held"),
         "trace": of.support.trace.select("outcome"),
         "plans": of.plans.filter("active").select("person", "issued", "review_met", "review_outcome", "review_decided"),
-        "health": pl.concat([of.community.referrals.select("person"), of.mental.referrals.select("person")]).unique(),
+        "health": pl.concat([sent.select("person"), of.mental.referrals.select("person")]).unique(),
         "care": pl.concat([of.social.referrals.select("person"), of.social.looked_after.select("person")]).unique(),
     }
 

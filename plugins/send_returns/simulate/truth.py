@@ -71,7 +71,7 @@ class Truth:
         list_1, list_2 = lists(of.identity, schools, of.plans, of.terms, of.social, of.register, self._as_of)
         for name, frame in {"person": person, "record": records, "list_1": list_1, "list_2": list_2}.items():
             self._append(name, frame)
-        self._facts.append(indicators_health.facts(of))
+        self._facts.append(indicators_health.facts(of, self._as_of))
 
     def _append(self, name: str, frame: pl.DataFrame) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
