@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from send_returns import clock
+from send_returns import clock, contract_commands
 from send_returns import settings as settings_module
 from send_returns.failure import Failure
 from send_returns.settings import Settings
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 server = typer.Typer(no_args_is_help=True, help="The embedded PostgreSQL of this installation.")
 app.add_typer(server, name="server")
+app.add_typer(contract_commands.app, name="contract")
 drift_commands = typer.Typer(help="What suppliers' files hold that the contracts do not know.")
 app.add_typer(drift_commands, name="drift")
 console = Console(highlight=False)
