@@ -7,6 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from send_returns.simulate import health_feeds, hostile, lives, text
+from send_returns.simulate.council import Council, council
+from send_returns.simulate.council_feeds import council_feeds
 from send_returns.simulate.draw import stream
 from send_returns.simulate.establishments import establishments
 from send_returns.simulate.lives import Lives
@@ -60,8 +62,9 @@ def simulate(
             part = f" ({block + 1} of {len(blocks)})" if len(blocks) > 1 else ""
             say(f"Imagining the county{part}")
             of = lives.imagine(seed, block, size, as_of, schools, facts, faults=mess != "none")
+            served = council(of, schools, as_of, facts)
             say(f"Writing what its suppliers send{part}")
-            tables = _tables(of, schools, as_of, sen2_format)
+            tables = _tables(of, served, schools, as_of, sen2_format)
             if mess != "none":
                 tables = temporary_upns(tables, of.temporary)
             added = inbox.add([untidied(table, of.seed, mess) for table in tables])
@@ -76,7 +79,7 @@ def simulate(
     return inbox.counts
 
 
-def _tables(of: Lives, schools: pl.DataFrame, as_of: date, sen2_format: str) -> list[Table]:
+def _tables(of: Lives, served: Council, schools: pl.DataFrame, as_of: date, sen2_format: str) -> list[Table]:
     """Every feed about children, as its supplier spells it."""
     looked_after = of.social.looked_after.select(PERSON, looked_after=True).unique()
     return [
@@ -85,6 +88,7 @@ def _tables(of: Lives, schools: pl.DataFrame, as_of: date, sen2_format: str) -> 
         *text.cin_census(of.social, of.identity, as_of),
         *text.ssda903(of.social, of.identity, as_of),
         *text.ehe_register(of.register, of.identity, as_of, of.first),
+        *council_feeds(served, of, as_of),
         *health_feeds.csds(of.community, of.identity, looked_after, as_of, of.first),
         *health_feeds.mhsds(of.mental, of.identity, as_of, of.first),
         *health_feeds.health_advice(of.support, of.identity, of.council_ids, as_of),

@@ -133,6 +133,72 @@ _REALISTIC: dict[tuple[str, str], list[tuple[str, float, Change]]] = {
     ("nhs_number_trace", "trace"): [
         ("upn", 0.03, _to(None)), ("nhs_number", 0.01, _in_threes), ("traced_on", 0.01, _slashed_to_iso),
     ],
+    ("ehc_casework", "case"): [
+        ("la_child_id", 0.004, _to(None)), ("upn", 0.05, _to(None)), ("upn", 0.006, wrong_check_letter),
+        ("uln", 0.05, _to(None)), ("surname", 0.01, _spaced), ("surname", 0.006, _upper), ("postcode", 0.02, _lower),
+        ("date_of_birth", 0.003, _day_and_month_swapped), ("received_on", 0.004, _slashed_to_iso),
+        ("draft_on", 0.05, _to(None)), ("request_source", 0.02, _to("0")),
+    ],
+    ("ehc_casework", "advice"): [
+        ("due_on", 0.03, _to(None)), ("provider", 0.06, _to(None)), ("provider", 0.03, _lower),
+        ("is_required", 0.02, _to("Y")), ("received_on", 0.006, _slashed_to_iso),
+    ],
+    ("ehc_casework", "plan"): [
+        ("is_type_only", 0.03, _to("N/A")), ("child_view_on", 0.1, _to(None)), ("draft_on", 0.06, _to(None)),
+        ("urn", 0.004, _to("TBC")), ("final_on", 0.003, _slashed_to_iso),
+    ],
+    ("ehc_casework", "review"): [
+        ("participation", 0.08, _to(None)), ("report_received_on", 0.05, _to(None)),
+        ("meeting_on", 0.004, _slashed_to_iso),
+        ("review_outcome", 0.01, _lower),
+    ],
+    ("ehc_casework", "panel_decision"): [("referred_on", 0.07, _to(None)), ("decision", 0.02, _to("Approved"))],
+    ("ehc_casework", "correction"): [("section", 0.03, _lower), ("reported_by", 0.08, _to(None))],
+    ("ap_census", "pupil"): [
+        ("UniqueLearnerNumber", 0.1, _to(None)), ("Ethnicity", 0.02, _to("NOBT")), ("Postcode", 0.02, _unspaced),
+        ("Surname", 0.02, _upper), ("SENtype", 0.03, _to(None)), ("PlacementReason", 0.04, _to(None)),
+    ],
+    ("part_time_timetables", "timetable"): [
+        ("la_child_id", 0.2, _to(None)), ("upn", 0.01, wrong_check_letter), ("upn", 0.02, _lower),
+        ("forename", 0.02, _upper), ("planned_end_on", 0.08, _to(None)), ("started_on", 0.01, _slashed_to_iso),
+        ("is_agreed_by_parent", 0.04, _to("Verbal")), ("date_of_birth", 0.006, _day_and_month_swapped),
+    ],
+    ("short_breaks", "request"): [
+        ("upn", 0.1, _to(None)), ("surname", 0.02, _spaced), ("postcode", 0.03, _unspaced),
+        ("requested_on", 0.01, _slashed_to_iso), ("service", 0.02, _upper),
+    ],
+    ("short_breaks", "package"): [("upn", 0.1, _to(None)), ("request_id", 0.03, _to(None)), ("provider", 0.04, _upper)],
+    ("short_breaks", "delivery"): [("delivered_minutes", 0.01, _to(None)), ("cancelled_by", 0.1, _to(None))],
+    ("disputes", "complaint"): [
+        ("la_child_id", 0.06, _to(None)), ("upn", 0.3, _to(None)), ("surname", 0.03, _upper),
+        ("acknowledged_on", 0.08, _to(None)), ("theme", 0.02, _to("Comms")), ("stage", 0.03, _to("Stage 1")),
+    ],
+    ("disputes", "mediation"): [
+        ("upn", 0.2, _to(None)), ("decision_on", 0.06, _to(None)), ("certificate_on", 0.05, _to(None)),
+        ("contacted_on", 0.02, _slashed_to_iso),
+    ],
+    ("disputes", "appeal"): [
+        ("upn", 0.1, _to(None)), ("decision_on", 0.05, _to(None)), ("surname", 0.02, _upper),
+        ("registered_on", 0.01, _slashed_to_iso), ("hearing_on", 0.05, _to(None)),
+    ],
+    ("disputes", "ombudsman"): [("la_child_id", 0.15, _to(None)), ("upn", 0.5, _to(None))],
+    ("contact_log", "enquiry"): [
+        ("la_child_id", 0.22, _to(None)), ("upn", 0.6, _to(None)), ("topic", 0.03, _to(None)),
+        ("channel", 0.02, _upper), ("received_on", 0.005, _slashed_to_iso),
+    ],
+    ("contact_log", "sendiass_case"): [("level", 0.03, _to(None)), ("opened_on", 0.01, _slashed_to_iso)],
+    ("plan_audit", "audit"): [
+        ("plan_id", 0.04, _to(None)), ("overall_grade", 0.03, _to("RI")), ("upn", 0.1, _to(None)),
+        ("audited_on", 0.02, _slashed_to_iso), ("date_of_birth", 0.01, _day_and_month_swapped),
+    ],
+    ("improvement_plan", "action"): [("status", 0.08, _upper), ("owner_role", 0.05, _to(None))],
+    ("improvement_plan", "milestone"): [("due_on", 0.03, _slashed_to_iso), ("indicator", 0.04, _lower)],
+    ("post16", "participation"): [
+        ("upn", 0.15, _to(None)), ("uln", 0.06, _to(None)), ("postcode", 0.02, _lower),
+        ("confirmed_on", 0.08, _to(None)), ("ukprn", 0.03, _to(None)), ("activity", 0.02, _upper),
+        ("date_of_birth", 0.004, _day_and_month_swapped),
+    ],
+    ("post16", "supported_internship"): [("uln", 0.1, _to(None)), ("outcome", 0.05, _to(None))],
     ("gias", "establishment"): [("Postcode", 0.005, _lower)],
 }  # fmt: skip
 _HOSTILE_TEXTS = {
@@ -150,10 +216,17 @@ _UNREADABLE = frozenset({"nul", "huge"})
 _SHORT = 100
 _WITH_BROKEN_LINES = ("pupilonroll", "child", "cyp201carecontact", "mhs201carecontact")
 _ON_NO_LIST = {
-    "senprovision": pl.col("senprovision") == "N",
-    "sen_provision": pl.col("has_ehc_plan") == "No",
-    "EstablishmentStatus (name)": pl.col("EstablishmentStatus (name)") == "Closed",
+    ("school_census", "pupilonroll"): pl.col("senprovision") == "N",
+    ("ehe_register", "child"): pl.col("has_ehc_plan") == "No",
+    ("gias", "establishment"): pl.col("EstablishmentStatus (name)") == "Closed",
+    ("ap_census", "pupil"): pl.col("SENprovision") == "N",
+    ("part_time_timetables", "timetable"): pl.col("sen_provision") == "N",
 }
+# Nearly everyone in these is on a list, or counted: no row of them is made unreadable.
+_DEPENDED_ON = (
+    "health_advice", "dynamic_support_register", "ehc_casework", "ap_census", "part_time_timetables", "short_breaks",
+    "disputes", "post16",
+)  # fmt: skip
 
 
 def untidied(table: Table, seed: int, level: str) -> Table:
@@ -179,10 +252,10 @@ def _hostile(rng: np.random.Generator, table: Table, frame: pl.DataFrame) -> pl.
     column = next((c for c in ("surname", "schoolname", "EstablishmentName") if c in frame.columns), None)
     if column is None:
         return frame
-    apart = next((condition for name, condition in _ON_NO_LIST.items() if name in frame.columns), None)
+    apart = _ON_NO_LIST.get((table.feed, table.name))
     rows = np.arange(len(frame)) if apart is None else np.flatnonzero(frame.select(apart).to_series().to_numpy())
     # Of a short file, two rows are more than a contract tolerates.
-    depended_on = table.name == "school" or table.feed in ("health_advice", "dynamic_support_register")
+    depended_on = table.name == "school" or table.feed in _DEPENDED_ON
     is_spared = depended_on or len(frame) < _SHORT
     unreadable = _UNREADABLE if is_spared else _NOT_IN_XML if table.path.endswith(".xml") else frozenset()
     texts = [text for name, text in _HOSTILE_TEXTS.items() if name not in unreadable]
