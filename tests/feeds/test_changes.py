@@ -9,10 +9,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from send_returns import feeds
+from send_returns import feeds, warehouse
 from send_returns.failure import Failure
 from send_returns.feeds.changes import Change, Draft
 from send_returns.feeds.due import Due
+from send_returns.landing.raw_tables import ensure_raw_tables
+from send_returns.settings import Settings
 
 COLUMN = {"name": "shoe_size", "logicalType": "integer", "description": "Size of shoe"}
 
@@ -118,6 +120,8 @@ def test_each_operation_does_what_it_says(accepted: Any) -> None:
         ({"set_type": {"table": "child", "column": "upn", "type": "uuid"}}, "a type is one of"),
         ({"set": {"property": "colour", "value": "blue"}}, "the contract does not say colour"),
         ({"rename_column": {"table": "child"}}, "there are only add_column"),
+        ({"add_column": {"table": "child", "property": COLUMN | {"synonyms": "Shoes"}}}, "not of the shape"),
+        ({"add_code": {"list": ["sex"], "code": "X", "meaning": "X"}}, "not of the shape"),
     ],
 )
 def test_an_operation_that_does_not_apply_is_told_by_file_and_name(
@@ -149,6 +153,42 @@ def test_a_file_that_is_no_change_is_told_by_name(tmp_path: Path, text: str, why
     path.write_text(text)
     with pytest.raises(Failure, match=rf"^contracts/ehe_register/1-x\.yml: [^\n]*{why}"):
         feeds.load("ehe_register", changes=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "operation", [{"set": {"property": "due", "value": 3}}, {"set": {"property": "volume", "value": {}}}]
+)
+def test_a_contract_that_is_none_any_more_is_told_with_the_files_that_changed_it(
+    accepted: Any, operation: dict[str, Any]
+) -> None:
+    with pytest.raises(Failure, match=r"^contracts/ehe_register/1-change\.yml: the contract of ehe_register is none"):
+        feeds.load("ehe_register", changes=accepted(operation))
+
+
+@pytest.mark.parametrize(("name", "content"), [("notes.yml", b""), ("1-x.yml", b"\xff\xfe\x00")])
+def test_a_file_that_cannot_be_a_change_is_told_by_name(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / "ehe_register" / name
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(Failure, match=rf"^contracts/ehe_register/{name}: "):
+        feeds.load("ehe_register", changes=tmp_path)
+
+
+def test_a_raw_table_gets_the_column_of_accepted_drift_and_keeps_the_type_that_it_has(
+    accepted: Any, database: Settings
+) -> None:
+    changes = accepted({"add_column": {"table": "child", "after": "upn", "property": COLUMN}})
+    with warehouse.connect(database) as connection:
+        ensure_raw_tables(connection, changes)
+        ensure_raw_tables(connection, changes)
+        kind = connection.execute(
+            "select data_type from information_schema.columns"
+            " where (table_schema, table_name, column_name) = ('raw_council', 'ehe_register__child', 'shoe_size')"
+        ).fetchone()
+        assert kind == ("integer",)
+        retyped = accepted({"set_type": {"table": "child", "column": "date_of_birth", "type": "string"}})
+        with pytest.raises(Failure, match="column date_of_birth is date, and the contract of ehe_register says text"):
+            ensure_raw_tables(connection, retyped)
 
 
 def test_drift_that_the_contract_came_to_say_itself_is_no_contradiction(accepted: Any) -> None:

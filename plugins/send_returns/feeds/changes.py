@@ -63,6 +63,8 @@ class Draft:
                     raise _failure(change, number, name, error) from None
             except Unfit as error:
                 raise _failure(change, number, name, error) from None
+            except (AttributeError, KeyError, TypeError):
+                raise _failure(change, number, name, Unfit("what it says is not of the shape that it needs")) from None
 
     def table(self, name: object) -> dict[str, Any]:
         """A table of the document. Raises Unfit."""

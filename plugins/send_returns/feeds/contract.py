@@ -240,8 +240,16 @@ def _accepted(feed: str, changes: Path | None) -> Accepted:
     folder = changes / feed if changes and feed.isidentifier() else None
     if folder is None or not folder.is_dir():
         return ()
-    paths = sorted(folder.glob("[!.]*.yml"), key=lambda path: (int(path.name.partition("-")[0] or 0), path.name))
-    return tuple((f"contracts/{feed}/{path.name}", path.read_text(encoding="utf-8")) for path in paths)
+    found = []
+    for path in folder.glob("[!.]*.yml"):
+        where, number = f"contracts/{feed}/{path.name}", path.name.partition("-")[0]
+        if not number.isdecimal():
+            raise Failure(f"{where}: its name does not begin with a number and a hyphen. Rename it.")
+        try:
+            found.append((int(number), where, path.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError):
+            raise Failure(f"{where}: not text that can be read. Correct it, or take it away.") from None
+    return tuple((where, text) for _, where, text in sorted(found))
 
 
 @lru_cache(maxsize=256)
@@ -285,6 +293,18 @@ def _describe(feed: str, year: int | None, accepted: Accepted) -> Described:
 @lru_cache(maxsize=256)
 def _load(feed: str, year: int | None, accepted: Accepted) -> Feed:
     described = _describe(feed, year, accepted)
+    try:
+        return _feed(described)
+    except (AttributeError, KeyError, TypeError, ValueError, re.error):
+        if not described.changes:
+            raise
+        files = ", ".join(change.where for change in described.changes)
+        raise Failure(
+            f"{files}: the contract of {feed} is none any more after this. Correct it, or take it away."
+        ) from None
+
+
+def _feed(described: Described) -> Feed:
     contract = OpenDataContractStandard.model_validate(described.document)
     custom = _custom(contract.customProperties)
     sla = {item.property: item.value for item in contract.slaProperties or []}
