@@ -11,6 +11,7 @@ from send_returns.simulate.council import Council, council
 from send_returns.simulate.council_feeds import council_feeds
 from send_returns.simulate.draw import stream
 from send_returns.simulate.establishments import establishments
+from send_returns.simulate.indicators_council import people_under_26
 from send_returns.simulate.lives import Lives
 from send_returns.simulate.mess import LEVELS, temporary_upns, untidied
 from send_returns.simulate.population import calibration
@@ -69,11 +70,12 @@ def simulate(
                 tables = temporary_upns(tables, of.temporary)
             added = inbox.add([untidied(table, of.seed, mess) for table in tables])
             say(f"Writing the truth{part}")
-            truth.add(added, of, schools)
+            truth.add(added, of, served, schools)
             homes.append(of.identity.select("postcode", "born", "sex"))
         say("Writing the reference feeds")
         reference = [*text.gias(schools, as_of), *reference_feeds(pl.concat(homes), schools, as_of)]
         inbox.add([untidied(table, seed, mess) for table in reference])
+        truth.people_under_26 = people_under_26(reference)
     if mess == "hostile":
         return inbox.counts | hostile.deliver(out / "inbox", out / "truth")
     return inbox.counts

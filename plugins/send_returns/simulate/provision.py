@@ -140,6 +140,9 @@ def _alternative(rng: np.random.Generator, county: _County, census: date, assume
     level = county.provision(np.arange(len(persons)), on)
     school_age = np.isin(persons.age, SCHOOL_AGES) & (persons.birth < day(census) - 1900)
     weight = np.select([level == "E", level == "K"], [5.0, 4.5], 0.55) * np.where(persons.age >= 11, 3.0, 0.6)
+    # Of those whose need nobody had seen, it is seen soon after more often than of other pupils.
+    seen_soon = ~np.isnat(_identified(county, np.arange(len(persons)), on))
+    weight = np.where((level == "N") & seen_soon, 9.0, weight)
     weight = np.where(persons.on_roll(census) & school_age, weight, 0.0)
     arranged = np.flatnonzero((persons.setting == "OLA") & school_age & (rng.random(len(persons)) < 0.8))
     weight[arranged] = 0.0

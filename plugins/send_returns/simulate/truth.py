@@ -5,10 +5,11 @@ from pathlib import Path
 
 import polars as pl
 
-from send_returns.simulate import indicators_health
+from send_returns.simulate import indicators_council, indicators_health
 from send_returns.simulate.calendar import six_months_before
 from send_returns.simulate.care import Care
 from send_returns.simulate.census import Roll
+from send_returns.simulate.council import Council
 from send_returns.simulate.lives import Lives
 from send_returns.simulate.plans import named_plans
 from send_returns.simulate.text import PERSON, Table
@@ -29,6 +30,8 @@ _DISABLING = ("ASD", "HI", "VI", "MSI", "PD", "SLD", "PMLD", "DS")
 # A row of these is a person, if it has the column.
 _PEOPLE = (
     "person", "pupilonroll", "child", "header", "cyp001mpi", "mhs001mpi", "advice", "notification", "register", "trace",
+    "case", "pupil", "timetable", "request", "package", "complaint", "mediation", "appeal", "ombudsman", "enquiry", "audit",
+    "participation",
 )  # fmt: skip
 _RANK = {"C": 1, "M": 2, "F": 3, "O": 4, "S": 5}
 
@@ -43,17 +46,20 @@ class Truth:
     def __init__(self, folder: Path, as_of: date) -> None:
         self._folder, self._as_of = folder, as_of
         self._facts: list[dict[str, pl.DataFrame]] = []
+        self._council: list[dict[str, pl.DataFrame]] = []
+        self.people_under_26 = 0  # in the county, to be set before the context ends
 
     def __enter__(self) -> "Truth":
         return self
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
         if not failed:
-            frame = indicators_health.indicators(self._facts, self._as_of)
+            served = indicators_council.council_indicators(self._council, self._as_of, self.people_under_26)
+            frame = pl.concat([indicators_health.indicators(self._facts, self._as_of), served]).sort("indicator")
             counts = pl.col("numerator", "denominator").cast(pl.String).str.strip_suffix(".0")
             self._append("indicator", frame.with_columns(counts))
 
-    def add(self, tables: list[tuple[Table, int]], of: Lives, schools: pl.DataFrame) -> None:
+    def add(self, tables: list[tuple[Table, int]], of: Lives, served: Council, schools: pl.DataFrame) -> None:
         """A block's truth; `tables`: as written, each with how many rows of earlier blocks are before its own."""
         records = pl.concat(
             table.frame.select(
@@ -72,6 +78,7 @@ class Truth:
         for name, frame in {"person": person, "record": records, "list_1": list_1, "list_2": list_2}.items():
             self._append(name, frame)
         self._facts.append(indicators_health.facts(of, self._as_of))
+        self._council.append(indicators_council.facts(of, served, schools, self._as_of))
 
     def _append(self, name: str, frame: pl.DataFrame) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
