@@ -274,9 +274,8 @@ def _mediations(
         not_held = rng.random(size) < 0.08
         result = codes(rng, {"agreed": 44, "part_agreed": 25, "not_agreed": 31}, size)
         is_known = (held <= window.until) & met
-        certificate = working_days_after(
-            np.where(met, held, contacted).astype("datetime64[D]"), rng.integers(0, 4, size)
-        )
+        over = np.where(met, held, contacted).astype("datetime64[D]")
+        certificate = np.maximum(working_days_after(over, rng.integers(0, 4, size)), over)
         parts.append(
             frame.select("person", "kind", "decision").with_columns(
                 contacted=pl.Series(contacted),

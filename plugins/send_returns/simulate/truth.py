@@ -30,8 +30,8 @@ _DISABLING = ("ASD", "HI", "VI", "MSI", "PD", "SLD", "PMLD", "DS")
 # A row of these is a person, if it has the column.
 _PEOPLE = (
     "person", "pupilonroll", "child", "header", "cyp001mpi", "mhs001mpi", "advice", "notification", "register", "trace",
-    "case", "pupil", "timetable", "request", "package", "complaint", "mediation", "appeal", "ombudsman", "enquiry", "audit",
-    "participation",
+    "case", "pupil", "timetable", "request", "package", "complaint", "mediation", "appeal", "ombudsman", "enquiry",
+    "audit", "participation",
 )  # fmt: skip
 _RANK = {"C": 1, "M": 2, "F": 3, "O": 4, "S": 5}
 
