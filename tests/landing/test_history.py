@@ -255,3 +255,14 @@ def test_the_encoding_of_each_file_is_recorded(folder: Path, register: Text, lan
     (folder / "2026-11-01.csv").write_bytes((register(1) + "2,,,,Zoë,,\n").encode("cp1252"))
     land()
     assert ask("select encoding from landing.delivery_file order by file_name") == [("utf-16",), ("cp1252",)]
+
+
+def test_a_delivery_much_shorter_than_the_last_is_told_of(folder: Path, register: Text, land: Any, ask: Any) -> None:
+    (folder / "2026-10-01.csv").write_text(register(*range(1, 41)))
+    (folder / "2026-10-08.csv").write_text(register(*range(1, 41)))
+    (folder / "2026-10-15.csv").write_text(register(1))
+    assert land()["accepted"] == 3
+    assert ask(
+        "select name from audit.finding inner join landing.delivery using (delivery_id)"
+        " where strpos(message, 'where the last delivery had 40') > 0"
+    ) == [("2026-10-15.csv",)]

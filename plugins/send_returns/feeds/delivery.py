@@ -22,6 +22,8 @@ ISO = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S")
 SERIAL = r"^(\d{5})(?:\.\d+)?$"
 DAY_0 = date(1899, 12, 30)
 YEARS = range(1990, 2100)
+# The sheets of our own templates that hold no rows.
+TEMPLATE_SHEETS = ("Guide", "Codes")
 
 
 @dataclass(slots=True)
@@ -87,7 +89,7 @@ class Delivery:
             if table.name not in self.counts:
                 found.append(finding("F09", table.name))
             yield self._remarks(table, found)
-        notes = [finding("F14", "") for _ in strangers]
+        notes = [finding("F14", "") for stranger in strangers if stranger.sheet not in TEMPLATE_SHEETS]
         if self.feed.partner and not self._seen[self.feed.partner]:
             notes.append(finding("F15", *self.feed.partner))
         if notes:
@@ -139,8 +141,15 @@ class Delivery:
         if source.container:
             return None
         if source.sheet is not None:
-            key = headers.squeeze(source.sheet)
-            return next((table for table in self.feed.tables if headers.squeeze(table.name) == key), None)
+            sheet, key = source.sheet, headers.squeeze(source.sheet)
+            return next(
+                (
+                    table
+                    for table in self.feed.tables
+                    if (table.sheet and table.sheet.search(sheet)) or headers.squeeze(table.name) == key
+                ),
+                None,
+            )
         # A file name may contain the names of several tables: the one that comes last is what it holds.
         file = PurePosixPath(source.name).name
         hits = [(match.start(), table) for table in self.feed.tables if (match := table.file.search(file))]

@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -175,6 +175,7 @@ class Landing:
                     str(digests[table]) if table in digests else None,
                 ],
             )
+        self._compare_volume(period, {table: of_table.rows_in for table, of_table in counts.items()})
         self._connection.execute(
             "update landing.delivery set period_key = %s, reference_on = %s, rows_in = %s, rows_loaded = %s,"
             " rows_quarantined = %s where delivery_id = %s",
@@ -217,6 +218,20 @@ class Landing:
                         if count is not None:
                             (loaded if count == "loaded" else quarantined)[table] += cursor.rowcount
         return loaded, quarantined, digests
+
+    def _compare_volume(self, period: feeds.Period, counts: Mapping[str, int]) -> None:
+        """Tell of tables shorter or longer than expected, or than in the delivery replaced or else the one before."""
+        rows = self._connection.execute(
+            "select table_name, rows_in from landing.delivery_table where delivery_id = ("
+            " select delivery_id from landing.delivery where partnership = %s and feed = %s and status = 'accepted'"
+            " and (period_key = %s or reference_on < %s)"
+            " order by period_key = %s desc, reference_on desc, delivery_id limit 1)",
+            [self._whose.id, self._feed.id, period.key, period.reference_on, period.key],
+        ).fetchall()
+        found = feeds.volume_findings(self._feed, counts, dict(rows))
+        if found.height:
+            with self._connection.cursor().copy(_FINDING) as copy:
+                copy.write(_findings(found, self.delivery_id))
 
     def _take_the_place(self, period: feeds.Period) -> str:
         """Answer for the period from now on, unless what does so already is newer, or the same. Raises _Duplicate."""

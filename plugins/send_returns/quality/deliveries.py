@@ -8,6 +8,8 @@ from send_returns.quality.report import FileSummary, Findings
 from send_returns.quality.workbook import UnreadableFile
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from send_returns.feeds import Feed, Refused, Source
 
 
@@ -44,10 +46,15 @@ def check_delivery(paths: Sequence[Path], feed: str | None) -> tuple[tuple[FileS
     delivery = feeds.Delivery(contract, name, sources)
     found: dict[tuple[str, str, str, tuple[str, ...], str], list[int | None]] = {}
     refusal: list[Findings] = []
+
+    def note(findings: "pl.DataFrame") -> None:
+        for rule, severity, table, fields, row, message in findings.iter_rows():
+            found.setdefault((rule, severity, table, tuple(fields), message), []).append(row)
+
     try:
         for checked in delivery.batches():
-            for rule, severity, table, fields, row, message in checked.findings.iter_rows():
-                found.setdefault((rule, severity, table, tuple(fields), message), []).append(row)
+            note(checked.findings)
+        note(feeds.volume_findings(contract, {table: counts.rows_in for table, counts in delivery.counts.items()}))
     except feeds.Refused as refused:
         if not any(counts.rows_in for counts in delivery.counts.values()):
             raise UnreadableFile(paths[0], _reason(refused, name)) from refused
