@@ -3,6 +3,7 @@
 import importlib.resources
 from pathlib import Path
 
+import polars as pl
 import pytest
 import xlsxwriter
 import yaml
@@ -59,16 +60,40 @@ def test_pseudonym_lands_beside_the_nhs_number_and_never_in_it(
     path = tmp_path / f"{table}.csv"
     path.write_text(header + "\n" + ",".join(cells) + "\n")
     contract = feeds.load(feed)
-    with_rows = [
-        checked.loaded
-        for checked in Delivery(contract, f"{feed}_2026-10", [source.examine(path)]).batches()
-        if checked.table.name == table and checked.loaded.height
-    ]
-    (loaded,) = with_rows
+    batches = list(Delivery(contract, f"{feed}_2026-10", [source.examine(path)]).batches())
+    (loaded,) = [batch.loaded for batch in batches if batch.table.name == table and batch.loaded.height]
     assert loaded[pseudonym].to_list() == ["9990000018"]
     assert loaded[number].to_list() == [None]
     dates = [column.name for column in contract.table(table).columns if column.name.endswith("birth_date_pseudo")]
     assert [loaded[name].to_list() for name in dates] == [["4F2A"]]
+    stood_for = {column.alternative_to for column in contract.table(table).columns if column.alternative_to}
+    assert len(stood_for) == 3
+    assert not stood_for & _absent(batches)
+
+
+def _absent(batches: list[feeds.Checked]) -> set[str]:
+    """The columns that a delivery is told to lack."""
+    found = pl.concat([batch.findings for batch in batches])
+    return {fields[0] for rule, fields in found.select("rule", "fields").iter_rows() if rule == "F08"}
+
+
+@pytest.mark.parametrize("feed", PROVIDERS)
+def test_a_copy_lacks_neither_its_pseudonyms_nor_its_numbers_but_both_together(tmp_path: Path, feed: str) -> None:
+    contract, table = feeds.load(feed), PROVIDERS[feed]
+    columns = contract.table(table).columns
+    stands_for = {column.name: column.alternative_to for column in columns if column.alternative_to}
+    assert set(stands_for.values()) < {column.name for column in columns}
+    path = tmp_path / f"{table}.csv"
+    for left_out, told in (
+        (set(stands_for), set()),
+        ({*stands_for, *stands_for.values()}, {*stands_for, *stands_for.values()}),
+    ):
+        sent = [column for column in columns if column.name not in left_out]
+        cells = {"date": "2026-10-01", "timestamp": "2026-10-01 09:00:00"}
+        rows = [",".join(column.header for column in sent), ",".join(cells.get(column.type, "1") for column in sent)]
+        path.write_text("\n".join(rows) + "\n")
+        batches = list(Delivery(contract, f"{feed}_2026-10", [source.examine(path)]).batches())
+        assert _absent(batches) == told
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """The feed contracts: Open Data Contract Standard 3.1, one file per feed in a folder named for its organisation.
 
 What the standard has no place for is under `customProperties`: a column's `codes` (a list in `codes.yml`), `values` (a
-map in `values.yml`), `check` and `personal_data`; a table's `file` pattern and `xml` record; a feed's supplier, due
-days, tolerance, period and partner. A contract is that of the earliest year described; later years are changes to it.
+map in `values.yml`), `check`, `personal_data` and `alternative_to`; a table's `file` pattern and `xml` record; a feed's
+supplier, due days, tolerance, period and partner. A contract is that of the earliest year described; later years are
+changes to it.
 """
 
 import copy
@@ -39,7 +40,7 @@ class Column:
 
     `essential`: a row without a readable value goes to quarantine. `codes`: the values allowed, with their meanings.
     `values`: the code that each squeezed raw value means. `item`: the source's number of it. `minimisation`: what a
-    mart may hold of it.
+    mart may hold of it. `alternative_to`: the column in whose place it comes; a file has the one or the other.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Column:
     personal_data: str | None
     minimisation: str | None
     item: str | None
+    alternative_to: str | None
     synonyms: tuple[str, ...]
 
 
@@ -379,6 +381,7 @@ def _column(item: SchemaProperty, described: Described) -> Column:
         personal_data=custom.get("personal_data"),
         minimisation=custom.get("minimisation"),
         item=str(custom["item"]) if "item" in custom else None,
+        alternative_to=custom.get("alternative_to"),
         synonyms=tuple(str(synonym.synonym) for synonym in item.synonyms or []),
     )
 
