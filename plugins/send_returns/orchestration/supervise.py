@@ -8,7 +8,6 @@ import fcntl
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -98,7 +97,7 @@ class _Component:
 class _Supervisor:
     def __init__(self, settings: Settings, port: int) -> None:
         self._settings = settings
-        self._port = _free_port(port)
+        self._port = warehouse.free_port(port)
         self._url = f"http://127.0.0.1:{self._port}"
         self._components: list[_Component] = []
         self._sessions: list[tuple[int, float]] = []
@@ -282,18 +281,6 @@ def _stdin(process: subprocess.Popen[bytes]) -> IO[bytes]:
     if process.stdin is None:
         raise AirflowFailure("A child process was started without a pipe.")
     return process.stdin
-
-
-def _free_port(preferred: int) -> int:
-    for candidate in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", candidate))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise AirflowFailure("No free port on 127.0.0.1.")
 
 
 def _say(line: str) -> None:

@@ -1,7 +1,7 @@
 """The Postgres warehouse: the embedded server, connections and migrations."""
 
 from send_returns.warehouse.connections import Address, address, connect, url
-from send_returns.warehouse.embedded import ensure_server, psql_path, running, stop_server
+from send_returns.warehouse.embedded import ensure_server, free_port, psql_path, running, stop_server
 from send_returns.warehouse.schema import migrate
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "address",
     "connect",
     "ensure_server",
+    "free_port",
     "migrate",
     "psql_path",
     "running",

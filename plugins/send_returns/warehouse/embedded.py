@@ -32,6 +32,7 @@ ADMIN = "postgres"
 OWNER = "send_returns"
 WAREHOUSE = "send_returns"
 AIRFLOW = "airflow"
+PORT = 54329
 OS_USER = "send-returns"
 ROOT_FOLDER = Path("/var/lib/send-returns")
 
@@ -215,10 +216,9 @@ def server_pid(settings: Settings) -> int | None:
         return None
 
 
-def _free_port(preferred: int | None) -> int:
-    for candidate in (preferred, 54329, 0):
-        if candidate is None:
-            continue
+def free_port(*preferred: int) -> int:
+    """The first of some ports that nothing listens on at 127.0.0.1, or else any. Raises ServerError."""
+    for candidate in (*preferred, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -262,8 +262,8 @@ def _is_running(place: Place) -> bool:
 
 def _start(place: Place, settings: Settings) -> None:
     state = _state_file(settings)
-    preferred = json.loads(state.read_text())["port"] if state.exists() else None
-    chosen = _free_port(preferred)
+    before = [json.loads(state.read_text())["port"]] if state.exists() else []
+    chosen = free_port(*before, PORT)
     options = " ".join(f"-c {name}='{value}'" for name, value in {**CONFIGURATION, "port": str(chosen)}.items())
     log = place.data.parent / "server.log"
     done = place.run("pg_ctl", "start", "-w", "-t", "60", "-D", str(place.data), "-l", str(log), "-o", options)
