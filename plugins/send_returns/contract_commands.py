@@ -154,6 +154,7 @@ def _of_feed(contract: "feeds.Feed", described: "feeds.Described") -> Iterator[t
     yield "Purpose", contract.purpose
     yield "Limits", contract.limitations
     yield "From", contract.supplier
+    yield "How often", contract.cadence
     yield "When", f"{contract.due.words}; a run takes it for {contract.max_age_days} days"
     yield "A run", "waits for it" if contract.required else "does not wait for it"
     yield "Lawful basis", contract.lawful_basis

@@ -6,7 +6,7 @@ from send_returns.feeds.contract import ORGANISATIONS, Column, Described, Feed, 
 from send_returns.feeds.delivery import Counts, Delivery
 from send_returns.feeds.recognition import Likeness, looks_like
 from send_returns.feeds.rules import RULES, Rule
-from send_returns.feeds.source import Examiner, Source, examine
+from send_returns.feeds.source import Examiner, Source, examine, shown
 
 __all__ = [
     "ORGANISATIONS",
@@ -29,5 +29,6 @@ __all__ = [
     "feeds",
     "load",
     "looks_like",
+    "shown",
     "volume_findings",
 ]

@@ -13,7 +13,7 @@ from send_returns.feeds import bundle, csv_reader, headers, recognition, xml_rea
 from send_returns.feeds.checking import QUARANTINED, Checked, TableChecker, finding
 from send_returns.feeds.chunk import Chunk, Refused
 from send_returns.feeds.contract import Feed, Period, Table
-from send_returns.feeds.source import Source
+from send_returns.feeds.source import Source, shown
 
 # A file under a name of its own is of the table that has this share of its columns and what it cannot do without.
 SHARE_TO_TELL = 0.5
@@ -49,6 +49,7 @@ class Delivery:
     def __init__(self, feed: Feed, name: str, sources: Sequence[Source], la_number: str | None = None) -> None:
         """`la_number`: whose return it must be; None does not check that."""
         self.feed, self.name, self._sources, self._la_number = feed, name, sources, la_number
+        self._shown = shown(name)
         self.counts: dict[str, Counts] = {}
         self._parts: Sequence[Source] = ()
         self._period: Period | None = None
@@ -175,10 +176,6 @@ class Delivery:
             return None if source.container else csv_reader.find_header(source, table)
         except UnicodeDecodeError:
             return None
-
-    @property
-    def _shown(self) -> str:
-        return self.name.encode("unicode_escape").decode("ascii")[:120]
 
     def _chunks(self, files: list[tuple[Source, Table | None]]) -> Iterator[Chunk]:
         for source, table in files:

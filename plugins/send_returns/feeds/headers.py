@@ -39,11 +39,6 @@ class Header:
     delimiter: str
     text: str
 
-    @property
-    def unknown(self) -> tuple[str, ...]:
-        """The names, without the `+`, of columns that the contract does not know."""
-        return tuple(name[1:] for name in self.names if name.startswith("+"))
-
 
 def find(head: str, by_header: Mapping[str, str], least: int) -> Header | None:
     """The first row of `head` (the start of a file) with the most known headers, or None if no row has `least`.

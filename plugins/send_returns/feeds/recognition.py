@@ -18,7 +18,6 @@ from send_returns.feeds.contract import Feed, Table
 from send_returns.feeds.source import Source
 
 HEAD_BYTES = 1 << 18
-HEAD_ROWS = headers.TITLE_ROWS
 # One feed is told from another when this much more of it is there.
 CLEARLY = 1.25
 # Below this a file shares some headings with every feed and is none. A real census has three columns to one of ours.
@@ -89,7 +88,7 @@ class _Head:
 def _rows(text: str, delimiter: str) -> Iterable[list[str]]:
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        yield from (row for _, row in zip(range(HEAD_ROWS), rows, strict=False))
+        yield from (row for _, row in zip(range(headers.TITLE_ROWS), rows, strict=False))
     except csv.Error:
         return
 

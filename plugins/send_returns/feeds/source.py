@@ -27,6 +27,11 @@ HIGH = re.compile(rb"[\x80-\xff]")
 CP1252_UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
 
+def shown(name: str) -> str:
+    """A name for a log or message: control characters escaped, cut at 120 characters."""
+    return name.encode("unicode_escape").decode("ascii")[:120]
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file to read. `path`: where its bytes are; `name`: as delivered, for messages only.
@@ -48,8 +53,8 @@ class Source:
 
     @property
     def shown(self) -> str:
-        """The name for a message: control characters escaped, cut at 120 characters."""
-        return self.name.encode("unicode_escape").decode("ascii")[:120]
+        """The name for a message."""
+        return shown(self.name)
 
     @property
     def is_xml(self) -> bool:

@@ -24,8 +24,7 @@ from send_returns.failure import Failure
 from send_returns.feeds import headers
 from send_returns.feeds.contract import describe
 from send_returns.landing.partnership import Partnership
-from send_returns.landing.reading import shown
-from send_returns.landing.replay import replay
+from send_returns.landing.replay import DRIFT, replay
 from send_returns.settings import Settings
 
 # A heading is said to mean a column when it is so like its name or a synonym, and so many of its cells fit its type.
@@ -208,7 +207,7 @@ def _write(settings: Settings, proposal: Proposal, operation: Mapping[str, Any])
         "feed": proposal.feed,
         "year": int(feeds.load(proposal.feed).version.partition(".")[0]),
         "reason": f"Accepted as drift {proposal.drift_id}: {proposal.kind} {proposal.subject} is {proposal.words}.",
-        "source": f"Delivery {shown(proposal.first_delivery)}",
+        "source": f"Delivery {feeds.shown(proposal.first_delivery)}",
         "operations": [dict(operation)],
     }
     with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".change-", encoding="utf-8", delete=False) as file:
@@ -222,9 +221,9 @@ def _found(
     """What the accepted deliveries of a feed hold beyond its contract."""
     rows = connection.execute(
         "select rule, table_name, fields[1] as field, array_agg(distinct delivery_id), count(*) from audit.finding"
-        " where delivery_id = any(%s) and rule in ('F01', 'F02', 'F07') and cardinality(fields) = 1"
+        " where delivery_id = any(%s) and rule = any(%s) and cardinality(fields) = 1"
         ' group by rule, table_name, fields[1] order by table_name collate "C", rule, fields[1] collate "C"',
-        [list(deliveries)],
+        [list(deliveries), DRIFT],
     ).fetchall()
     order = {delivery: position for position, delivery in enumerate(deliveries)}
     tables = {table.name: table for table in feed.tables}

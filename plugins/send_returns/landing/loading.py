@@ -15,7 +15,7 @@ from send_returns.landing.archive import StillArriving, archive
 from send_returns.landing.arrival import register
 from send_returns.landing.completeness import Found
 from send_returns.landing.partnership import Partnership, partnership
-from send_returns.landing.reading import Arrived, Landing, ahead, shown
+from send_returns.landing.reading import Arrived, Landing, ahead
 from send_returns.landing.stores import Store
 from send_returns.settings import Settings
 
@@ -125,7 +125,7 @@ def _archived(settings: Settings, store: Store, found: Found) -> Arrived | str:
         log.error(  # noqa: TRY400 - the reason in one line; a traceback adds nothing
             "%s: a file of delivery %s cannot be read (%s). Links are not followed: put the file itself there.",
             found.feed.id,
-            shown(found.name),
+            feeds.shown(found.name),
             error.strerror,
         )
         return "unreadable"

@@ -120,7 +120,7 @@ class Landing:
 
     def run(self) -> dict[str, int]:
         """What became of it, counted: one transaction, or a part of the caller's. Raises Failure."""
-        feed, name = self._feed.id, shown(self._arrived.name)
+        feed, name = self._feed.id, feeds.shown(self._arrived.name)
         try:
             with self._connection.transaction():
                 lock(self._connection, self._whose.id, feed)
@@ -244,12 +244,13 @@ class Landing:
         ).fetchone()
         if current:
             answering, name, reference_on, came_later = current
+            other = feeds.shown(name)
             if reference_on == period.reference_on and self._digests(answering) == self._digests(self.delivery_id):
-                raise _Duplicate(period, f"Its data are those of {shown(name)}, which answers for {period.key}.")
+                raise _Duplicate(period, f"Its data are those of {other}, which answers for {period.key}.")
             if period.reference_on < reference_on:
-                return self._hold(f"It describes {period.reference_on}, and {shown(name)} describes {reference_on}.")
+                return self._hold(f"It describes {period.reference_on}, and {other} describes {reference_on}.")
             if came_later:
-                return self._hold(f"It was received before {shown(name)}, which answers for {period.key}.")
+                return self._hold(f"It was received before {other}, which answers for {period.key}.")
         _accept(self._connection, self.delivery_id)
         return "accepted"
 
@@ -455,8 +456,3 @@ def ahead(source: Iterator[T]) -> Generator[T, None, None]:
                 ready.get(timeout=0.05)
             except queue.Empty:
                 continue
-
-
-def shown(name: str) -> str:
-    """A name for a log or message: control characters escaped, cut at 120 characters."""
-    return name.encode("unicode_escape").decode("ascii")[:120]

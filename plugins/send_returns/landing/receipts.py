@@ -24,7 +24,6 @@ from xlsxwriter.worksheet import Worksheet
 
 from send_returns import clock, feeds, warehouse
 from send_returns.landing.arrival import Owed, owed
-from send_returns.landing.reading import shown
 from send_returns.settings import Settings
 
 # Raised when what is in a receipt changes, so that those written before are written again.
@@ -259,7 +258,7 @@ def _json(path: Path, receipt: _Receipt, fingerprint: str) -> None:
     delivery = receipt.delivery
     head = {
         "fingerprint": fingerprint,
-        "delivery": shown(delivery.name),
+        "delivery": feeds.shown(delivery.name),
         "organisation": delivery.organisation,
         "feed": delivery.feed,
         "supplier": receipt.feed.supplier if receipt.feed else None,
@@ -272,7 +271,7 @@ def _json(path: Path, receipt: _Receipt, fingerprint: str) -> None:
         "reason": delivery.reason,
         "to_do": receipt.to_do,
         "files": [
-            {"file": shown(name), "sha256": sha256, "bytes": size, "encoding": encoding}
+            {"file": feeds.shown(name), "sha256": sha256, "bytes": size, "encoding": encoding}
             for name, sha256, size, encoding in receipt.files
         ],
         "tables": [
@@ -376,7 +375,7 @@ def _workbook(path: Path, receipt: _Receipt) -> None:
     # Spreadsheets show when a file was made: what it says would else be the only thing that differs the next time.
     workbook.set_properties({"title": "Receipt", "created": delivery.received_at.replace(tzinfo=None)})
     # In a footer `&` begins a command.
-    book = _Book(workbook, f"{delivery.feed}, {shown(delivery.name)[:60]}".replace("&", "&&"))
+    book = _Book(workbook, f"{delivery.feed}, {feeds.shown(delivery.name)[:60]}".replace("&", "&&"))
     pages: tuple[Callable[[_Book, _Receipt], None], ...] = (_summary, _by_rule, _to_fix, _accepted, _still_owed)
     for page in pages:
         page(book, receipt)
@@ -392,7 +391,7 @@ def _summary(book: _Book, receipt: _Receipt) -> None:
     if delivery.reference_on:
         period += f", as at {_uk(delivery.reference_on)}"
     facts = [
-        ("Delivery", shown(delivery.name)),
+        ("Delivery", feeds.shown(delivery.name)),
         ("Feed", f"{feed.name} ({feed.id})" if feed else delivery.feed),
         ("From", feed.supplier if feed else delivery.organisation),
         ("Received", f"{received:%d/%m/%Y %H:%M}"),
@@ -435,8 +434,8 @@ def _summary(book: _Book, receipt: _Receipt) -> None:
     heading("Files")
     book.row(sheet, at, ("File", "SHA-256", "Bytes", "Encoding"), "header")
     for number, (name, sha256, size, encoding) in enumerate(receipt.files, start=at + 1):
-        sheet.set_row(number, 13 * max(_lines(shown(name), widths[0]), 2) + 4)
-        book.row(sheet, number, (shown(name), sha256, size, encoding or ""))
+        sheet.set_row(number, 13 * max(_lines(feeds.shown(name), widths[0]), 2) + 4)
+        book.row(sheet, number, (feeds.shown(name), sha256, size, encoding or ""))
 
 
 def _by_rule(book: _Book, receipt: _Receipt) -> None:
