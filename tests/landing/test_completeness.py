@@ -177,6 +177,20 @@ def test_what_is_not_what_its_manifest_says_is_refused(
     ) == [(1,)]
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "SHA256SUMS"])
+def test_a_marker_does_not_make_a_part_the_whole(folder: Path, register: Text, land: Any, ask: Any, name: str) -> None:
+    came, one = register(1), folder / "2026-10-01"
+    one.mkdir()
+    (one / "ehe_register_child.csv").write_text(came)
+    sums = "".join(f"{hashlib.sha256(came.encode()).hexdigest()}  {file}.csv\n" for file in ("ehe_register_child", "x"))
+    (one / name).write_text(manifest(ehe_register_child=came, x=came) if name == "manifest.json" else sums)
+    (folder / "2026-10-01.done").touch()
+    assert land() == {"refused": 1}
+    assert ask("select reason from landing.delivery") == [
+        (f"x.csv: {name} lists it and it did not come. Send the delivery again, whole.",)
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[" * 100_000, '{"files": 1}', '{"files": [{"name": 1, "size": "x", "sha256": "y"}]}', "{}", "\xff" * 9],

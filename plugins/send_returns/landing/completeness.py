@@ -170,6 +170,11 @@ def broken(manifest: feeds.Source, files: Sequence[feeds.Source]) -> str | None:
         listed = _listed(manifest.name, manifest.path.read_bytes() if manifest.size <= MOST_MANIFEST_BYTES else b"")
     except ValueError:
         return f"{manifest.shown}: it is not a manifest of files with their SHA-256. Correct it or leave it out."
+    # A marker may say of a part that it is the whole.
+    if absent := sorted(set(listed) - {file.name for file in files}):
+        return (
+            f"{feeds.shown(absent[0])}: {manifest.shown} lists it and it did not come. Send the delivery again, whole."
+        )
     for file in files:
         if file.name not in listed:
             return f"{file.shown}: {manifest.shown} does not list it. Send the delivery again, whole."
