@@ -243,7 +243,7 @@ def land(
 def replay(
     feed: Annotated[str | None, typer.Argument(help="Only this feed. [default: all]")] = None, as_of: AsOf = None
 ) -> None:
-    """Read again what was refused or has rows in quarantine, after its contract has changed."""
+    """Read again what was refused or not wholly let in, after its contract has changed."""
     from send_returns import screen, stages
 
     with _ready() as settings:

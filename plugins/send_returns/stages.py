@@ -45,7 +45,7 @@ def land(settings: Settings, organisation: str, inbox: Path | str, as_of: date) 
 
 
 def replay(settings: Settings, as_of: date, feed: str | None = None) -> dict[str, Any]:
-    """Read again, under the newest contract, what was refused or has rows in quarantine; of all feeds, or of one."""
+    """Read again, under the newest contract, what was refused or not wholly let in; of all feeds, or of one."""
 
     def work() -> dict[str, Any]:
         counts = landing.replay(settings, as_of, feed)
