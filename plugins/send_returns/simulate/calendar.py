@@ -32,6 +32,12 @@ def census_day(year: int, term: str) -> date:
     return first + timedelta(days=(_THURSDAY - first.weekday()) % 7 + 7 * (nth - 1))
 
 
+def last_spring_census(as_of: date) -> date:
+    """The day of the latest spring census that is not after `as_of`."""
+    this_year = census_day(as_of.year, "spring")
+    return this_year if this_year <= as_of else census_day(as_of.year - 1, "spring")
+
+
 def _census(year: int, term: str) -> Census:
     sunday = easter(year)
     start, end = {

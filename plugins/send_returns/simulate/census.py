@@ -31,6 +31,9 @@ _TEACHING = {
 _REASONS = {"DB": 48, "PP": 17, "VA": 15, "PA": 7, "OW": 3, "DA": 4, "VP": 3, "RA": 2, "SM": 1}
 
 
+_RANK = {"C": 1, "M": 2, "F": 3, "O": 4, "S": 5}  # of registrations, the main one first
+
+
 @dataclass(frozen=True)
 class Roll:
     """One census: `pupils` (one row per enrolment, in the file's order, `row` its ordinal), `needs`, `exclusions`."""
@@ -39,6 +42,15 @@ class Roll:
     pupils: pl.DataFrame
     needs: pl.DataFrame
     exclusions: pl.DataFrame
+
+
+def main_registrations(rows: pl.DataFrame, *each: str) -> pl.DataFrame:
+    """Of enrolments, the main one of each person (and of `each` of these); a guest is of another school."""
+    ranked = rows.filter(pl.col("status") != "G").with_columns(
+        rank=pl.col("status").replace_strict(_RANK, return_dtype=pl.Int8)
+    )
+    ordered = ranked.sort(["person", "rank", "entered", "urn"], descending=[False, False, True, False])
+    return ordered.unique([*each, "person"], keep="first", maintain_order=True)
 
 
 @dataclass(frozen=True)

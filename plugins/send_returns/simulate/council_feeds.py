@@ -11,10 +11,8 @@ from send_returns.simulate.disputes import Disputes
 from send_returns.simulate.establishments import LA
 from send_returns.simulate.lives import Lives
 from send_returns.simulate.provision import Provision
-from send_returns.simulate.text import ISO, PERSON, SLASHED, Table, texts
+from send_returns.simulate.text import ISO, PERSON, SLASHED, Table, texts, upn_known
 
-# A child younger than this has no number of a school.
-_SCHOOL_AGE_DAYS = 1520
 _YEAR_GROUPS = {0: "R", -1: "N2", -2: "N1"}
 
 
@@ -22,7 +20,7 @@ def council_feeds(served: Council, of: Lives, as_of: date) -> list[Table]:
     """Every table of the nine feeds, as at the last day of the latest month; the census as at its own day."""
     extract = last_month_end(as_of)
     who = of.identity.join(of.council_ids, on=PERSON, how="left", maintain_order="left").with_columns(
-        known_upn=pl.when((pl.lit(extract) - pl.col("born")).dt.total_days() > _SCHOOL_AGE_DAYS).then("upn")
+        known_upn=upn_known(extract)
     )
     return [
         *_ehc_casework(served.work, who, extract),

@@ -7,7 +7,7 @@ import polars as pl
 from send_returns.simulate.calendar import financial_year, last_month_end, last_quarter_end
 from send_returns.simulate.health import Community, Support
 from send_returns.simulate.mental_health import PROVIDER, MentalHealth, window_start
-from send_returns.simulate.text import ISO, PERSON, SLASHED, Table, flag, texts
+from send_returns.simulate.text import ISO, PERSON, SLASHED, Table, flag, texts, upn_known
 
 _HEALTH_ETHNICITY = {
     "WBRI": "A", "WIRI": "B", "WIRT": "C", "WOTH": "C", "WROM": "C", "MWBC": "D", "MWBA": "E", "MWAS": "F",
@@ -19,8 +19,6 @@ _PROCEDURES = {"assessment": "386053000", "treatment": "75516001"}
 _SCORES = ("720433000", "445455005")
 _ICD_10 = "02"
 _FIRST_TREATMENT, _NOT_TREATED = "30", "20"
-# From this age on a child is known to schools, and the council has their UPN.
-_SCHOOL_AGE_DAYS = 1520
 
 
 def csds(
@@ -332,7 +330,7 @@ def nhs_number_trace(support: Support, identity: pl.DataFrame, as_of: date) -> l
         .select(
             PERSON,
             la_child_id="la_child_id",
-            upn=_upn_known(extract),
+            upn=upn_known(extract),
             nhs_number="nhs_number",
             trace_outcome="outcome",
             traced_on="traced",
@@ -352,14 +350,10 @@ _WHO = {
 }
 
 
-def _upn_known(on: date) -> pl.Expr:
-    return pl.when((pl.lit(on) - pl.col("born")).dt.total_days() > _SCHOOL_AGE_DAYS).then("upn")
-
-
 def _named(frame: pl.DataFrame, identity: pl.DataFrame, known: pl.DataFrame, on: date) -> pl.DataFrame:
     """The rows with who they are of: the council's number where it has one, the UPN where a school gave one."""
     return (
         frame.join(identity, on=PERSON, how="left", maintain_order="left")
         .join(known, on=PERSON, how="left", maintain_order="left")
-        .with_columns(known_upn=_upn_known(on))
+        .with_columns(known_upn=upn_known(on))
     )

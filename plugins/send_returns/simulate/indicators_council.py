@@ -15,14 +15,15 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from send_returns.simulate.calendar import census_day, last_month_end, school_year
+from send_returns.simulate.calendar import census_day, last_month_end, last_spring_census, school_year
 from send_returns.simulate.casework import known_to_care, known_to_health
+from send_returns.simulate.census import main_registrations
 from send_returns.simulate.council import Council
 from send_returns.simulate.disputes import ANSWER_DAYS, MEDIATION_DAYS
 from send_returns.simulate.draw import day
 from send_returns.simulate.establishments import STATE_ROLES
 from send_returns.simulate.improvement import ON_TRACK
-from send_returns.simulate.indicators_health import SCHEMA, Measure, half_up
+from send_returns.simulate.indicators_health import SCHEMA, Measure, Period, days_until, half_up, share, within
 from send_returns.simulate.lives import Lives
 from send_returns.simulate.plans import WEEKS_6, WEEKS_20
 from send_returns.simulate.provision import REVIEW_DAYS, SCHOOL_AGES
@@ -30,7 +31,6 @@ from send_returns.simulate.text import Table
 from send_returns.simulate.working_days import working_days_between
 
 Frames = dict[str, pl.DataFrame]
-Period = tuple[date, date]
 _WEEKS_2, _WEEKS_4, _WEEKS_12, _WEEKS_16, _WEEKS_52 = 14, 28, 84, 112, 364
 _ASSESSMENT_DAYS = 45  # working days for an assessment of social care
 _UNDER_5 = "5y"  # younger children are reviewed more often, by guidance
@@ -40,7 +40,6 @@ _OUT_OF_SCHOOL = ("NIEO", "NIEC", "NEET")
 _TOOK_PART = ("attended", "part_attended", "views_sent")
 _DISSATISFIED = ("Dissatisfaction with school - SEND", "Dissatisfaction with school - other")
 _UPHELD = ("upheld", "upheld_no_injustice")
-_RANK = {"C": 1, "M": 2, "F": 3, "O": 4, "S": 5}
 _PERSISTENT, _SEVERE = 10, 50  # percent of sessions missed
 _OLDEST = 25
 _NOT_DERIVABLE: Final = ("EHC10_growth", "S06")
@@ -122,12 +121,7 @@ def _school(of: Lives) -> pl.DataFrame:
                            missed=pl.col("authorised") + pl.col("unauthorised"))
         for number, term in enumerate(of.terms)
     )  # fmt: skip
-    main = (
-        rows.filter(pl.col("status") != "G", pl.col("term") == len(of.terms) - 1)
-        .with_columns(rank=pl.col("status").replace_strict(_RANK, return_dtype=pl.Int8))
-        .sort(["person", "rank", "entered", "urn"], descending=[False, False, True, False])
-        .unique("person", keep="first", maintain_order=True)
-    )
+    main = main_registrations(rows.filter(pl.col("term") == len(of.terms) - 1))
     exclusions = (
         pl.concat(term.exclusions.select("person", "started", "category", "provision") for term in of.terms)
         .with_columns(pl.col("category").replace("FIXD", "SUSP"))
@@ -184,7 +178,7 @@ def council_indicators(blocks: Iterable[Frames], as_of: date, people_under_26: i
         *_schools(frames, as_of),
         *_short_breaks(frames, as_of, extract, year),
         *_after_16(frames, as_of),
-        _share("G05", (extract, extract), frames["actions"], pl.col("status").is_in(ON_TRACK)),
+        share("G05", (extract, extract), frames["actions"], pl.col("status").is_in(ON_TRACK)),
         *(Measure(name, as_of, as_of) for name in _NOT_DERIVABLE),
     ]
     return pl.DataFrame([measure.row() for measure in measures], schema=SCHEMA, orient="row").sort("indicator")
@@ -194,21 +188,9 @@ def _in_force(on: date) -> pl.Expr:
     return (pl.col("issued") <= on) & (pl.col("ceased").is_null() | (pl.col("ceased") > on))
 
 
-def _within(column: str, period: Period) -> pl.Expr:
-    return pl.col(column).is_between(*period)
-
-
-def _days(start: str, end: str) -> pl.Expr:
-    return (pl.col(end) - pl.col(start)).dt.total_days()
-
-
 def _known(condition: pl.Expr) -> pl.Expr:
     """What is not known is not so."""
     return condition.fill_null(value=False)
-
-
-def _share(name: str, period: Period, frame: pl.DataFrame, condition: pl.Expr) -> Measure:
-    return Measure(name, *period, frame.filter(condition).height, frame.height)
 
 
 def _rate(name: str, period: Period, numerator: int, denominator: int, per: int) -> Measure:
@@ -233,51 +215,46 @@ def _median(days: pl.Series) -> float | None:
 
 def _plans(frames: Frames, year: Period, as_of: date, people: int) -> list[Measure]:
     plans = frames["plans"]
-    issued = plans.filter(pl.col("assessment_outcome") == "Y", _within("assessment_outcome_on", year)).with_columns(
-        days=_days("received", "assessment_outcome_on")
+    issued = plans.filter(pl.col("assessment_outcome") == "Y", within("assessment_outcome_on", year)).with_columns(
+        days=days_until("received", "assessment_outcome_on")
     )
     plain = issued.filter(pl.col("week20") == 0)
     took = issued["days"].to_numpy()
-    decided = plans.filter(pl.col("request_outcome").is_in(["Y", "N"]), _within("request_outcome_on", year))
-    no_plan = plans.filter(pl.col("assessment_outcome") == "N", _within("assessment_outcome_on", year))
+    decided = plans.filter(pl.col("request_outcome").is_in(["Y", "N"]), within("request_outcome_on", year))
+    no_plan = plans.filter(pl.col("assessment_outcome") == "N", within("assessment_outcome_on", year))
     still = plans.filter(pl.col("request_outcome") == "Y", pl.col("assessment_outcome") == "A")
-    january = census_day(as_of.year, "spring")
-    if january > as_of:
-        january = census_day(as_of.year - 1, "spring")
-    average = Measure("EHC04_mean", *year, None, len(took), is_share=False)
-    if len(took):
-        mean = half_up(int(took.sum()), 7 * len(took))
-        average = Measure("EHC04_mean", *year, None, len(took), mean, is_share=False)
+    january = last_spring_census(as_of)
+    mean = half_up(int(took.sum()), 7 * len(took)) if len(took) else None
     return [
-        _share("EHC01", year, plain, pl.col("days") <= WEEKS_20),
-        _share("EHC02", year, issued, pl.col("days") <= WEEKS_20),
-        _share("EHC03", year, plain, pl.col("days") > _WEEKS_52),
+        share("EHC01", year, plain, pl.col("days") <= WEEKS_20),
+        share("EHC02", year, issued, pl.col("days") <= WEEKS_20),
+        share("EHC03", year, plain, pl.col("days") > _WEEKS_52),
         _weeks("EHC04_median", year, _median(issued["days"]), len(took)),
-        average,
+        Measure("EHC04_mean", *year, None, len(took), mean, is_share=False),
         _weeks("EHC04_p90", year, float(np.quantile(took, 0.9)) if len(took) else None, len(took)),
-        _share("EHC05", year, decided, _days("received", "request_outcome_on") <= WEEKS_6),
-        _share("EHC06", year, no_plan, _days("received", "assessment_outcome_on") <= _WEEKS_16),
-        _share("EHC07", (as_of, as_of), still, (pl.lit(as_of) - pl.col("received")).dt.total_days() > WEEKS_20),
-        _rate("EHC08", year, plans.filter(_within("received", year)).height, people, 10_000),
-        _share("EHC09", year, decided, pl.col("request_outcome") == "N"),
+        share("EHC05", year, decided, days_until("received", "request_outcome_on") <= WEEKS_6),
+        share("EHC06", year, no_plan, days_until("received", "assessment_outcome_on") <= _WEEKS_16),
+        share("EHC07", (as_of, as_of), still, (pl.lit(as_of) - pl.col("received")).dt.total_days() > WEEKS_20),
+        _rate("EHC08", year, plans.filter(within("received", year)).height, people, 10_000),
+        share("EHC09", year, decided, pl.col("request_outcome") == "N"),
         _count("EHC10", (january, january), plans.filter(_in_force(january)).height),
-        _share("EHC11", year, issued, pl.col("week20") == 1),
+        share("EHC11", year, issued, pl.col("week20") == 1),
     ]
 
 
 def _advice(frames: Frames, year: Period) -> list[Measure]:
     needed = frames["advice"].filter("required", pl.col("exception").is_null())
-    counted = needed.filter(_within("due", year) | _within("received", year))
-    in_time = _known(_days("requested", "received") <= WEEKS_6)
+    counted = needed.filter(within("due", year) | within("received", year))
+    in_time = _known(days_until("requested", "received") <= WEEKS_6)
     bodies = {"EHC12": "educational_psychology", "EHC13": "health", "EHC14": "social_care"}
-    drafts = frames["cases"].filter(_within("draft", year)).select("case", "draft")
+    drafts = frames["cases"].filter(within("draft", year)).select("case", "draft")
     asked = frames["advice"].filter("required").join(drafts, on="case")
     missing = (
         asked.filter(pl.col("received").is_null() | (pl.col("received") > pl.col("draft"))).select("case").unique()
     )
     drafts = drafts.join(frames["advice"].select("case").unique(), on="case", how="semi")
     return [
-        *(_share(name, year, counted.filter(pl.col("body") == body), in_time) for name, body in bodies.items()),
+        *(share(name, year, counted.filter(pl.col("body") == body), in_time) for name, body in bodies.items()),
         Measure("EHC15", *year, drafts.height - missing.height, drafts.height),
     ]
 
@@ -285,30 +262,30 @@ def _advice(frames: Frames, year: Period) -> list[Measure]:
 def _reviews(frames: Frames, year: Period, extract: date) -> list[Measure]:
     reviews = frames["reviews"]
     due = reviews.filter(
-        _within("due", year),
+        within("due", year),
         pl.col("ceased").is_null() | (pl.col("ceased") >= pl.col("due")),
         pl.col("born").dt.offset_by(_UNDER_5) <= pl.col("due"),
     )
-    decided = reviews.filter(_within("decided", year))
+    decided = reviews.filter(within("decided", year))
     amend = reviews.filter(pl.col("outcome") == "A")
     last_day = pl.col("met").dt.offset_by(f"{_WEEKS_12}d").is_between(*year)
     overdue = reviews.filter(pl.col("due") < extract, pl.col("met").is_null())
     return [
-        _share("AR01", year, due, _known(pl.col("met") <= pl.col("due"))),
-        _share("AR02", year, decided, _days("met", "decided") <= _WEEKS_4),
-        _share("AR03", year, amend.filter(last_day), _known(_days("met", "final") <= _WEEKS_12)),
-        _share(
+        share("AR01", year, due, _known(pl.col("met") <= pl.col("due"))),
+        share("AR02", year, decided, days_until("met", "decided") <= _WEEKS_4),
+        share("AR03", year, amend.filter(last_day), _known(days_until("met", "final") <= _WEEKS_12)),
+        share(
             "AR04",
             year,
-            amend.filter(_within("decided", year)),
-            _known(_days("met", "draft") <= _WEEKS_4),
+            amend.filter(within("decided", year)),
+            _known(days_until("met", "draft") <= _WEEKS_4),
         ),
         Measure("AR05", extract, extract, overdue.height, frames["plans"].filter(_in_force(extract)).height),
-        _share(
+        share(
             "AR06",
             year,
-            reviews.filter(_within("met", year)),
-            _known(_days("met", "report") <= _WEEKS_2),
+            reviews.filter(within("met", year)),
+            _known(days_until("met", "report") <= _WEEKS_2),
         ),
     ]
 
@@ -317,26 +294,26 @@ def _transfers(frames: Frames, as_of: date) -> list[Measure]:
     due = frames["plans"].filter("active", pl.col("transfer_due").is_not_null())
     in_time = _known(pl.col("transfer_final") <= pl.col("transfer_due"))
     found = [
-        _share(name, (date(as_of.year, 1, 1), last), due.filter(pl.col("transfer_due") == last), in_time)
+        share(name, (date(as_of.year, 1, 1), last), due.filter(pl.col("transfer_due") == last), in_time)
         for name, last in (("PT01", date(as_of.year, 2, 15)), ("PT02", date(as_of.year, 3, 31)))
     ]
     moves = frames["versions"].filter(pl.col("move") == "between_post16")
     moved = school_year(last_month_end(as_of))
     five_months = pl.col("moved").dt.offset_by("-5mo")
-    return [*found, _share("PT03", (date(moved, 1, 1), date(moved, 9, 1)), moves, pl.col("final") <= five_months)]
+    return [*found, share("PT03", (date(moved, 1, 1), date(moved, 9, 1)), moves, pl.col("final") <= five_months)]
 
 
 def _quality(frames: Frames, year: Period, extract: date) -> list[Measure]:
     versions, reviews, corrections = (frames[name] for name in ("versions", "reviews", "corrections"))
-    audits = frames["audits"].filter(_within("audited", year))
-    issued = versions.filter(_within("final", year))
-    reported = corrections.filter(_within("reported", year))
+    audits = frames["audits"].filter(within("audited", year))
+    issued = versions.filter(within("final", year))
+    reported = corrections.filter(within("reported", year))
     on_drafts = reported.filter(
         pl.col("stage") == "draft", ~_known((pl.col("decision") == "refused") & pl.col("explained"))
     )
     on_finals = reported.filter(pl.col("stage") == "final")
     in_force = versions.filter(pl.col("final") <= extract, pl.col("replaced").is_null(), pl.col("ceased").is_null())
-    met = reviews.filter(_within("met", year))
+    met = reviews.filter(within("met", year))
     looked_at = pl.concat(
         [issued.select("case", "version"), met.select("version", case="plan_case").select("case", "version")]
     )
@@ -345,60 +322,60 @@ def _quality(frames: Frames, year: Period, extract: date) -> list[Measure]:
     )
     return [
         Measure("Q01", *year, audits.select("plan_case", "version").unique().height, issued.height),
-        _share("Q02", year, audits, pl.col("overall").is_in(["good", "outstanding"])),
-        _share("Q03", year, on_drafts, _known(~pl.col("applied"))),
-        _share("Q04", year, audits, pl.col("specific") & pl.col("quantified")),
-        _share("Q05_health", (extract, extract), in_force.filter("in_health"), pl.col("section_g")),
-        _share("Q05_social_care", (extract, extract), in_force.filter("in_care"), pl.col("section_h")),
-        _share("Q06", year, on_finals, _known(_days("reported", "reissued") <= _WEEKS_4)),
-        _share("V01", year, viewed, pl.col("view_method").is_not_null()),
-        _share("V02", year, met, pl.col("participation").is_in(_TOOK_PART)),
+        share("Q02", year, audits, pl.col("overall").is_in(["good", "outstanding"])),
+        share("Q03", year, on_drafts, _known(~pl.col("applied"))),
+        share("Q04", year, audits, pl.col("specific") & pl.col("quantified")),
+        share("Q05_health", (extract, extract), in_force.filter("in_health"), pl.col("section_g")),
+        share("Q05_social_care", (extract, extract), in_force.filter("in_care"), pl.col("section_h")),
+        share("Q06", year, on_finals, _known(days_until("reported", "reissued") <= _WEEKS_4)),
+        share("V01", year, viewed, pl.col("view_method").is_not_null()),
+        share("V02", year, met, pl.col("participation").is_in(_TOOK_PART)),
     ]
 
 
 def _contacts(frames: Frames, year: Period) -> list[Measure]:
     complaints = frames["complaints"]
-    new = complaints.filter(pl.col("stage") == "1", _within("received", year))
-    closed = complaints.filter(_within("closed", year))
+    new = complaints.filter(pl.col("stage") == "1", within("received", year))
+    closed = complaints.filter(within("closed", year))
     replied = _known(pl.col("replied") <= pl.col("due"))
-    decided = frames["ombudsman"].filter(_within("decided", year), pl.col("decision").is_in([*_UPHELD, "not_upheld"]))
-    asked = frames["enquiries"].filter(_within("received", year))
+    decided = frames["ombudsman"].filter(within("decided", year), pl.col("decision").is_in([*_UPHELD, "not_upheld"]))
+    asked = frames["enquiries"].filter(within("received", year))
     answered = asked.filter(pl.col("answered").is_not_null())
     soon = working_days_between(answered["received"].to_numpy(), answered["answered"].to_numpy()) <= ANSWER_DAYS
     plans = frames["plans"].filter(_in_force(year[1])).height
     return [
         _rate("C01", year, new.height, plans, 1_000),
-        _share("C02", year, new, pl.col("theme") == "communication"),
-        _share("C03_stage_1", year, closed.filter(pl.col("stage") == "1"), replied),
-        _share("C03_stage_2", year, closed.filter(pl.col("stage") == "2"), replied),
-        _share("C04", year, decided, pl.col("decision").is_in(_UPHELD)),
+        share("C02", year, new, pl.col("theme") == "communication"),
+        share("C03_stage_1", year, closed.filter(pl.col("stage") == "1"), replied),
+        share("C03_stage_2", year, closed.filter(pl.col("stage") == "2"), replied),
+        share("C04", year, decided, pl.col("decision").is_in(_UPHELD)),
         Measure("C05", *year, int(soon.sum()), asked.height),
-        _rate("C06", year, frames["sendiass"].filter(_within("opened", year)).height, plans, 1_000),
+        _rate("C06", year, frames["sendiass"].filter(within("opened", year)).height, plans, 1_000),
     ]
 
 
 def _appeals(frames: Frames, year: Period) -> list[Measure]:
     appeals, mediations, plans = (frames[name] for name in ("appeals", "mediations", "plans"))
-    registered = appeals.filter(_within("registered", year))
+    registered = appeals.filter(within("registered", year))
     january = census_day(year[0].year, "spring")
     decisions = (
-        plans.filter(pl.col("request_outcome") == "N", _within("request_outcome_on", year)).height
-        + plans.filter(pl.col("assessment_outcome") == "N", _within("assessment_outcome_on", year)).height
+        plans.filter(pl.col("request_outcome") == "N", within("request_outcome_on", year)).height
+        + plans.filter(pl.col("assessment_outcome") == "N", within("assessment_outcome_on", year)).height
         + plans.filter(_in_force(january)).height
-        + plans.filter(pl.col("cease_reason") == "2", _within("ceased", year)).height
+        + plans.filter(pl.col("cease_reason") == "2", within("ceased", year)).height
     )
-    ordered = appeals.filter(_within("order_due", year))
-    held = mediations.filter(_within("held", year))
-    told = mediations.filter("wanted", _within("told", year))
+    ordered = appeals.filter(within("order_due", year))
+    held = mediations.filter(within("held", year))
+    told = mediations.filter("wanted", within("told", year))
     kinds = sorted(appeals["kind"].unique())
     return [
         Measure("T01", *year, registered.height, decisions),
-        *(_share(f"T02_{kind}", year, registered, pl.col("kind") == kind) for kind in kinds),
-        _share("T03", year, appeals.filter(_within("closed", year)), pl.col("outcome").is_in(["conceded", "settled"])),
-        _share("T04", year, ordered, _known(pl.col("complied") <= pl.col("order_due"))),
+        *(share(f"T02_{kind}", year, registered, pl.col("kind") == kind) for kind in kinds),
+        share("T03", year, appeals.filter(within("closed", year)), pl.col("outcome").is_in(["conceded", "settled"])),
+        share("T04", year, ordered, _known(pl.col("complied") <= pl.col("order_due"))),
         Measure("T05_held", *year, held.height, decisions),
-        _share("T05_agreed", year, held, pl.col("outcome") == "agreed"),
-        _share("T06", year, told, _known(_days("told", "held") <= MEDIATION_DAYS)),
+        share("T05_agreed", year, held, pl.col("outcome") == "agreed"),
+        share("T06", year, told, _known(days_until("told", "held") <= MEDIATION_DAYS)),
     ]
 
 
@@ -422,20 +399,20 @@ def _placements(frames: Frames, as_of: date, extract: date, year: Period) -> lis
     taught = active.filter(_school_age(as_of))
     by_extract = plans.filter(_in_force(extract), _school_age(extract))
     reduced = timetables.filter(pl.col("ended").is_null(), ~pl.col("medical")).join(by_extract, on="person", how="semi")
-    begun = timetables.filter(_within("started", year), pl.col("provision") == "E", ~pl.col("medical"))
-    in_time = _known(_days("started", "reviewed") <= REVIEW_DAYS)
+    begun = timetables.filter(within("started", year), pl.col("provision") == "E", ~pl.col("medical"))
+    in_time = _known(days_until("started", "reviewed") <= REVIEW_DAYS)
     kinds = {"mainstream": _MAINSTREAM, "special": ("special",), "independent_special": _INDEPENDENT_SPECIAL}
     today, end = (as_of, as_of), (extract, extract)
     return [
-        _share("P01_waiting", end, agreed, pl.col("placed").is_null()),
+        share("P01_waiting", end, agreed, pl.col("placed").is_null()),
         _weeks("P01_weeks", end, _median(waited), waiting.height),
         # A life has one setting: where it is not the named one, the plan names none.
         Measure("P02", *today, named.height, named.height),
         Measure("P03", *end, reduced["person"].n_unique(), by_extract["person"].n_unique()),
-        _share("P03_reviewed", year, begun, in_time),
-        _share("P04", today, taught, ~pl.col("placed") | _known(pl.col("setting").is_in(_OUT_OF_SCHOOL))),
+        share("P03_reviewed", year, begun, in_time),
+        share("P04", today, taught, ~pl.col("placed") | _known(pl.col("setting").is_in(_OUT_OF_SCHOOL))),
         *(
-            _share(f"P05_{name}", today, active, _known(pl.col("placed") & pl.col("role").is_in(roles)))
+            share(f"P05_{name}", today, active, _known(pl.col("placed") & pl.col("role").is_in(roles)))
             for name, roles in kinds.items()
         ),
     ]
@@ -444,7 +421,7 @@ def _placements(frames: Frames, as_of: date, extract: date, year: Period) -> lis
 def _home_education(frames: Frames, as_of: date, year: Period) -> list[Measure]:
     register = frames["register"]
     active = frames["plans"].filter(_in_force(as_of))
-    started = register.filter(_within("start", year))
+    started = register.filter(within("start", year))
     special = pl.col("plan") | pl.col("support")
     open_then = (
         started.with_row_index("entry").explode("begun", "over")
@@ -455,10 +432,10 @@ def _home_education(frames: Frames, as_of: date, year: Period) -> list[Measure]:
     known = started.filter(pl.col("reason") != "Not known")
     back = _known(pl.col("end") <= pl.col("start").dt.offset_by("12mo"))
     return [
-        _share("E01", (as_of, as_of), active, _known(pl.col("placed") & (pl.col("setting") == "EHE"))),
-        _share("E02", year, numbered, special | pl.col("is_open")),
-        _share("E03", year, known, pl.col("reason").is_in(_DISSATISFIED)),
-        _share("E04", year, started.filter(special), back),
+        share("E01", (as_of, as_of), active, _known(pl.col("placed") & (pl.col("setting") == "EHE"))),
+        share("E02", year, numbered, special | pl.col("is_open")),
+        share("E03", year, known, pl.col("reason").is_in(_DISSATISFIED)),
+        share("E04", year, started.filter(special), back),
     ]
 
 
@@ -473,17 +450,15 @@ def _schools(frames: Frames, as_of: date) -> list[Measure]:
         _rate(name, (since, until), numerator, denominator, per[name[:3]])
         for name, since, until, numerator, denominator in sums.iter_rows()
     ]
-    census = census_day(as_of.year, "spring")
-    if census > as_of:
-        census = census_day(as_of.year - 1, "spring")
+    census = last_spring_census(as_of)
     period = (census_day(census.year - 1, "spring") + timedelta(days=1), census)
-    entered = frames["alternative"].filter(_within("entered", period))
+    entered = frames["alternative"].filter(within("entered", period))
     unknown = entered.filter(pl.col("provision") == "N")
     later = _known(pl.col("identified") <= pl.col("entered").dt.offset_by("12mo"))
     return [
         *found,
-        _share("X05", period, entered, (pl.col("provision") == "N") | pl.col("need").is_null()),
-        _share("X06", period, unknown, later),
+        share("X05", period, entered, (pl.col("provision") == "N") | pl.col("need").is_null()),
+        share("X06", period, unknown, later),
     ]
 
 
@@ -494,10 +469,10 @@ def _short_breaks(frames: Frames, as_of: date, extract: date, year: Period) -> l
         pl.col("started").is_null(), pl.col("decision").is_in(["agreed", "part_agreed", "pending"])
     )
     waited = waiting.select((pl.lit(extract) - pl.col("requested")).dt.total_days()).to_series()
-    months = frames["delivery"].filter(_within("month", year))
-    decided = requests.filter(_within("decided", year), pl.col("decision") != "withdrawn")
+    months = frames["delivery"].filter(within("month", year))
+    decided = requests.filter(within("decided", year), pl.col("decision") != "withdrawn")
     active = frames["plans"].filter(_in_force(as_of))
-    assessed = frames["assessments"].filter(_within("assessment_end", year))
+    assessed = frames["assessments"].filter(within("assessment_end", year))
     days = working_days_between(assessed["assessment_start"].to_numpy(), assessed["assessment_end"].to_numpy())
     today, end = (as_of, as_of), (extract, extract)
     return [
@@ -505,10 +480,10 @@ def _short_breaks(frames: Frames, as_of: date, extract: date, year: Period) -> l
         Measure("S01_waiting", *end, waiting["person"].n_unique(), disabled.height),
         _weeks("S01_weeks", end, _median(waited), waiting.height),
         Measure("S02", *year, int(months["delivered"].sum()), int(months["agreed"].sum())),
-        _share("S03", year, decided, pl.col("decision").is_in(["refused", "part_agreed"])),
+        share("S03", year, decided, pl.col("decision").is_in(["refused", "part_agreed"])),
         Measure("S04", *today, frames["care"].height, active["person"].n_unique()),
         Measure("S05", *year, int((days <= _ASSESSMENT_DAYS).sum()), assessed.height),
-        _share("S07", today, active, pl.col("pb")),
+        share("S07", today, active, pl.col("pb")),
     ]
 
 
@@ -518,6 +493,6 @@ def _after_16(frames: Frames, as_of: date) -> list[Measure]:
     interns = young.filter(pl.col("wbp") == "S").height
     today = (as_of, as_of)
     return [
-        _share("D01", today, young, (pl.col("setting") != "NEET").fill_null(value=True)),
+        share("D01", today, young, (pl.col("setting") != "NEET").fill_null(value=True)),
         _rate("D02", today, interns, young.height, 1_000),
     ]

@@ -17,6 +17,7 @@ from send_returns.simulate.calendar import last_month_end, last_quarter_end
 from send_returns.simulate.lives import Lives
 from send_returns.simulate.mental_health import HELP_TEAMS, window_start
 
+Period = tuple[date, date]
 SCHEMA: Final = pl.Schema(
     {
         "indicator": pl.String(),
@@ -110,7 +111,8 @@ def indicators(blocks: Iterable[dict[str, pl.DataFrame]], as_of: date) -> pl.Dat
     return pl.DataFrame([measure.row() for measure in measures], schema=SCHEMA, orient="row").sort("indicator")
 
 
-def _within(column: str, period: tuple[date, date]) -> pl.Expr:
+def within(column: str, period: Period) -> pl.Expr:
+    """Whether a day is in a period."""
     return pl.col(column).is_between(*period)
 
 
@@ -119,16 +121,18 @@ def _is_open(as_of: date) -> pl.Expr:
     return (pl.col("received") <= as_of) & (over.is_null() | (over > as_of))
 
 
-def _days(start: str, end: str | date) -> pl.Expr:
+def days_until(start: str, end: str | date) -> pl.Expr:
+    """Days from a day to another, or to a given one."""
     last = pl.lit(end) if isinstance(end, date) else pl.col(end)
     return (last - pl.col(start)).dt.total_days()
 
 
-def _share(name: str, period: tuple[date, date], frame: pl.DataFrame, condition: pl.Expr) -> Measure:
+def share(name: str, period: Period, frame: pl.DataFrame, condition: pl.Expr) -> Measure:
+    """The share of a frame's rows that fulfil a condition."""
     return Measure(name, *period, frame.filter(condition).height, frame.height)
 
 
-def _median(name: str, period: tuple[date, date], days: pl.Series) -> Measure:
+def _median(name: str, period: Period, days: pl.Series) -> Measure:
     """The median in days, and how many it is of."""
     median = days.median()
     value = None if median is None else half_up(2 * float(median), 2)  # type: ignore[arg-type]
@@ -161,45 +165,41 @@ def spells(referrals: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _mental(
-    referrals: pl.DataFrame, as_of: date, month: tuple[date, date], quarter: tuple[date, date]
-) -> list[Measure]:
+def _mental(referrals: pl.DataFrame, as_of: date, month: Period, quarter: Period) -> list[Measure]:
     of_help = spells(referrals)
-    stopped = of_help.filter(_within("stop", month))
+    stopped = of_help.filter(within("stop", month))
     waiting = of_help.filter(pl.col("stop").is_null() & pl.col("over").is_null()).with_columns(
-        days=_days("start", as_of)
+        days=days_until("start", as_of)
     )
-    treated = referrals.filter(pl.col("kind") == "eating", _within("treated", quarter)).with_columns(
-        days=_days("received", "treated")
+    treated = referrals.filter(pl.col("kind") == "eating", within("treated", quarter)).with_columns(
+        days=days_until("received", "treated")
     )
     urgent = pl.col("priority") == "2"
     today = (as_of, as_of)
     return [
-        _share("H01", month, stopped, _days("start", "stop") <= _FOUR_WEEKS),
-        _share("H02_over_4_weeks", today, waiting, pl.col("days") > _FOUR_WEEKS),
-        _share("H02_over_18_weeks", today, waiting, pl.col("days") > _EIGHTEEN_WEEKS),
-        _share("H02_over_52_weeks", today, waiting, pl.col("days") > _YEAR),
-        _share("H03_urgent", quarter, treated.filter(urgent), pl.col("days") <= _URGENT_DAYS),
-        _share("H03_routine", quarter, treated.filter(~urgent), pl.col("days") <= _ROUTINE_DAYS),
+        share("H01", month, stopped, days_until("start", "stop") <= _FOUR_WEEKS),
+        share("H02_over_4_weeks", today, waiting, pl.col("days") > _FOUR_WEEKS),
+        share("H02_over_18_weeks", today, waiting, pl.col("days") > _EIGHTEEN_WEEKS),
+        share("H02_over_52_weeks", today, waiting, pl.col("days") > _YEAR),
+        share("H03_urgent", quarter, treated.filter(urgent), pl.col("days") <= _URGENT_DAYS),
+        share("H03_routine", quarter, treated.filter(~urgent), pl.col("days") <= _ROUTINE_DAYS),
     ]
 
 
-def _development(
-    referrals: pl.DataFrame, as_of: date, month: tuple[date, date], quarter: tuple[date, date]
-) -> list[Measure]:
+def _development(referrals: pl.DataFrame, as_of: date, month: Period, quarter: Period) -> list[Measure]:
     """Autism and ADHD."""
     autism = referrals.filter(pl.col("kind") == "autism")
     adhd = referrals.filter(pl.col("kind") == "adhd")
     today = (as_of, as_of)
     unseen = [
-        frame.filter(_is_open(as_of), pl.col("seen").is_null()).with_columns(days=_days("received", as_of))
+        frame.filter(_is_open(as_of), pl.col("seen").is_null()).with_columns(days=days_until("received", as_of))
         for frame in (autism, adhd)
     ]
     suspected, attention = autism.filter(_is_open(as_of)), adhd.filter(_is_open(as_of))
-    seen = autism.filter(_within("seen", month)).select(days=_days("received", "seen"))["days"]
+    seen = autism.filter(within("seen", month)).select(days=days_until("received", "seen"))["days"]
     diagnosed = autism.filter(pl.col("diagnosis").is_not_null())
-    found = diagnosed.filter(_within("concluded", month)).select(days=_days("received", "concluded"))["days"]
-    outcome = diagnosed.filter(_within("concluded", quarter)).select("person", "concluded").unique("person")
+    found = diagnosed.filter(within("concluded", month)).select(days=days_until("received", "concluded"))["days"]
+    outcome = diagnosed.filter(within("concluded", quarter)).select("person", "concluded").unique("person")
     again = outcome.join(adhd.select("person", again="received"), on="person").filter(
         pl.col("again") >= pl.col("concluded")
     )
@@ -216,11 +216,11 @@ def _development(
     ]
 
 
-def _gap(autism: pl.DataFrame, quarter: tuple[date, date]) -> Measure:
+def _gap(autism: pl.DataFrame, quarter: Period) -> Measure:
     """The longest of the districts' median waits for autism over the shortest, as a ratio."""
     waits = (
-        autism.filter(_within("seen", quarter))
-        .with_columns(days=_days("received", "seen"))
+        autism.filter(within("seen", quarter))
+        .with_columns(days=days_until("received", "seen"))
         .group_by("district")
         .agg(pl.len(), median=pl.col("days").median())
         .filter(pl.col("len") >= _FEWEST_CASES)["median"]
@@ -231,34 +231,36 @@ def _gap(autism: pl.DataFrame, quarter: tuple[date, date]) -> Measure:
     return Measure("H08", *quarter, longest, shortest, half_up(2 * longest, 2 * shortest), is_share=False)
 
 
-def _community(referrals: pl.DataFrame, as_of: date, month: tuple[date, date]) -> list[Measure]:
-    waiting = referrals.filter(_is_open(as_of), pl.col("seen").is_null()).with_columns(days=_days("received", as_of))
+def _community(referrals: pl.DataFrame, as_of: date, month: Period) -> list[Measure]:
+    waiting = referrals.filter(_is_open(as_of), pl.col("seen").is_null()).with_columns(
+        days=days_until("received", as_of)
+    )
     audiology = referrals.filter(pl.col("service") == _AUDIOLOGY)
-    seen = audiology.filter(_within("seen", month)).select(days=_days("received", "seen"))
+    seen = audiology.filter(within("seen", month)).select(days=days_until("received", "seen"))
     end = month[1]
     unseen = audiology.filter(_is_open(end), pl.col("seen").is_null() | (pl.col("seen") > end)).select(
-        days=_days("received", end)
+        days=days_until("received", end)
     )
     today = (as_of, as_of)
     return [
-        _share("H09", today, waiting.filter(pl.col("service") == _SPEECH), pl.col("days") <= _EIGHTEEN_WEEKS),
-        _share("H10", today, waiting, pl.col("days") > _YEAR),
-        _share("H11", month, pl.concat([seen, unseen]), pl.col("days") <= _SIX_WEEKS),
+        share("H09", today, waiting.filter(pl.col("service") == _SPEECH), pl.col("days") <= _EIGHTEEN_WEEKS),
+        share("H10", today, waiting, pl.col("days") > _YEAR),
+        share("H11", month, pl.concat([seen, unseen]), pl.col("days") <= _SIX_WEEKS),
     ]
 
 
-def _support(frames: dict[str, pl.DataFrame], quarter: tuple[date, date]) -> list[Measure]:
+def _support(frames: dict[str, pl.DataFrame], quarter: Period) -> list[Measure]:
     stays = frames["register"].filter(
-        _within("admitted", quarter), pl.col("admitted") < pl.col("born").dt.offset_by(_ADULT)
+        within("admitted", quarter), pl.col("admitted") < pl.col("born").dt.offset_by(_ADULT)
     )
     in_time = stays.join(frames["reviews"], on="request").filter(
         pl.col("held") <= pl.col("admitted").dt.offset_by(f"{_PROMPT_DAYS}d")
     )
-    notified = frames["notifications"].filter(_within("notified", quarter))
+    notified = frames["notifications"].filter(within("notified", quarter))
     return [
-        _share("H13", (quarter[1], quarter[1]), frames["trace"], pl.col("outcome") == "01"),
+        share("H13", (quarter[1], quarter[1]), frames["trace"], pl.col("outcome") == "01"),
         Measure("H14", *quarter, in_time["request"].n_unique(), stays.height),
-        _share("H15", quarter, notified, pl.col("replied").is_not_null()),
+        share("H15", quarter, notified, pl.col("replied").is_not_null()),
     ]
 
 
@@ -276,5 +278,5 @@ def _linked(frames: dict[str, pl.DataFrame], as_of: date) -> list[Measure]:
     return [
         Measure("G03_two_agencies", *today, two_or_more, holders.height),
         Measure("G03_three_agencies", *today, in_both.height, holders.height),
-        _share("G04", today, due, filled),
+        share("G04", today, due, filled),
     ]

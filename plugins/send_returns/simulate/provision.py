@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from send_returns.simulate.calendar import census_day, last_month_end, school_year
+from send_returns.simulate.calendar import last_month_end, last_spring_census, school_year
 from send_returns.simulate.casework import known_by, numbered, wait
 from send_returns.simulate.draw import (
     NO_DATE,
@@ -101,9 +101,7 @@ def provision(of: Lives, schools: pl.DataFrame, as_of: date, facts: Calibration)
     """The provision for a block of children."""
     county = _county(of, schools, as_of, facts)
     assumed = facts["assumed"]
-    census = census_day(as_of.year, "spring")
-    if census > as_of:
-        census = census_day(as_of.year - 1, "spring")
+    census = last_spring_census(as_of)
     disabled = _disabled(of, county.until)
     requests, packages, delivery = _short_breaks(stream(of.seed, "short breaks"), disabled, county, assumed)
     participation, internships = _post16(stream(of.seed, "post 16"), county)

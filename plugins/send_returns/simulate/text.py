@@ -14,6 +14,8 @@ from send_returns.simulate.plans import named_plans
 
 ISO, SLASHED, CENSUS, DASHED = "%Y-%m-%d", "%d/%m/%Y", "%Y-%b-%d 00:00:00", "%d-%m-%Y"
 PERSON: Final = "person"
+# From this age on a child is known to schools, and the council has their UPN.
+_SCHOOL_AGE_DAYS = 1520
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class Table:
     def delivery(self) -> str:
         """The name of the delivery in the inbox."""
         return self.path.split("/")[2]
+
+
+def upn_known(on: date) -> pl.Expr:
+    """The UPN of those who were old enough on a day to have one."""
+    return pl.when((pl.lit(on) - pl.col("born")).dt.total_days() > _SCHOOL_AGE_DAYS).then("upn")
 
 
 def _date(column: str, pattern: str) -> pl.Expr:

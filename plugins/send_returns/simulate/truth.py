@@ -8,7 +8,7 @@ import polars as pl
 from send_returns.simulate import indicators_council, indicators_health
 from send_returns.simulate.calendar import six_months_before
 from send_returns.simulate.care import Care
-from send_returns.simulate.census import Roll
+from send_returns.simulate.census import Roll, main_registrations
 from send_returns.simulate.council import Council
 from send_returns.simulate.lives import Lives
 from send_returns.simulate.plans import named_plans
@@ -33,7 +33,6 @@ _PEOPLE = (
     "case", "pupil", "timetable", "request", "package", "complaint", "mediation", "appeal", "ombudsman", "enquiry",
     "audit", "participation",
 )  # fmt: skip
-_RANK = {"C": 1, "M": 2, "F": 3, "O": 4, "S": 5}
 
 
 class Truth:
@@ -124,11 +123,7 @@ def lists(
                            "possible", "authorised", "unauthorised")
         for n, roll in enumerate(rolls)
     )  # fmt: skip
-    ranked = rows.filter(pl.col("status") != "G").with_columns(
-        rank=pl.col("status").replace_strict(_RANK, return_dtype=pl.Int8)
-    )
-    ranked = ranked.sort(["person", "rank", "entered", "urn"], descending=[False, False, True, False])
-    main = ranked.unique(["census", "person"], keep="first", maintain_order=True)
+    main = main_registrations(rows, "census")
     now = len(rolls) - 1
     current = main.filter(pl.col("census") == now)
 
