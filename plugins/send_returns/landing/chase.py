@@ -1,6 +1,5 @@
 """Chase texts: to each supplier, what it owes, by when, and how to send what will be taken. No names, no data."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import date
@@ -11,6 +10,7 @@ from send_returns import feeds, warehouse
 from send_returns.feeds import headers
 from send_returns.landing.arrival import Owed, owed, register
 from send_returns.landing.partnership import partnership
+from send_returns.landing.replacing import replacing
 from send_returns.settings import Settings
 
 # Periods of one feed that are listed one by one, the latest.
@@ -35,9 +35,8 @@ def write(settings: Settings, as_of: date, out: Path) -> list[Path]:
             with suppress(FileNotFoundError):
                 path.unlink()
             continue
-        with tempfile.NamedTemporaryFile("w", dir=out, prefix=".chase-", encoding="utf-8", delete=False) as file:
-            file.write(text(sender, supplier, periods, as_of))
-        Path(file.name).replace(path)
+        with replacing(path) as part:
+            part.write_text(text(sender, supplier, periods, as_of), encoding="utf-8")
         written.append(path)
     return sorted(written)
 

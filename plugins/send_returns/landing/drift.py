@@ -5,7 +5,6 @@ in the archive. A proposal holds a heading, or a code that is plainly a code; ne
 """
 
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -24,6 +23,7 @@ from send_returns.failure import Failure
 from send_returns.feeds import headers
 from send_returns.feeds.contract import describe
 from send_returns.landing.partnership import Partnership
+from send_returns.landing.replacing import replacing
 from send_returns.landing.replay import DRIFT, replay
 from send_returns.settings import Settings
 
@@ -210,9 +210,9 @@ def _write(settings: Settings, proposal: Proposal, operation: Mapping[str, Any])
         "source": f"Delivery {feeds.shown(proposal.first_delivery)}",
         "operations": [dict(operation)],
     }
-    with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".change-", encoding="utf-8", delete=False) as file:
-        yaml.safe_dump(change, file, sort_keys=False, allow_unicode=True)
-    return Path(file.name).replace(path)
+    with replacing(path) as part:
+        part.write_text(yaml.safe_dump(change, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return path
 
 
 def _found(

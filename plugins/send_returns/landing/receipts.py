@@ -6,10 +6,8 @@ In the shape of a submission report: a summary, findings by rule, then the rows 
 import hashlib
 import json
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -24,6 +22,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from send_returns import clock, feeds, warehouse
 from send_returns.landing.arrival import Owed, owed
+from send_returns.landing.replacing import replacing
 from send_returns.settings import Settings
 
 # Raised when what is in a receipt changes, so that those written before are written again.
@@ -131,10 +130,10 @@ def write(settings: Settings, as_of: date, organisation: str | None = None) -> i
             if _written(folder) == fingerprint:
                 continue
             receipt = _receipt(connection, delivery, known.get(delivery.feed), still_owed, as_of)
-            with _replacing(folder / "receipt.xlsx") as path:
+            with replacing(folder / "receipt.xlsx") as path:
                 _workbook(path, receipt)
             # Last, because it says that both are there.
-            with _replacing(folder / "receipt.json") as path:
+            with replacing(folder / "receipt.json") as path:
                 _json(path, receipt, fingerprint)
             written += 1
     return written
@@ -240,18 +239,6 @@ def _keys(
 
 def _key(parts: Sequence[object]) -> str:
     return " / ".join("" if part is None else str(part) for part in parts).strip(" /")
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """A path to write, which takes the place of `target` at once when all is written."""
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".receipt-", delete=False) as file:
-        path = Path(file.name)
-    try:
-        yield path
-        path.replace(target)
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _json(path: Path, receipt: _Receipt, fingerprint: str) -> None:
