@@ -93,5 +93,7 @@ def test_drift_is_listed_and_decided_by_number(
     number = next(line.split()[0] for line in listed.splitlines() if "birth_date" in line)
     assert _send_returns(monkeypatch, "drift", "accept", number, "--by", "officer", "--as-of", "2026-10-30") == 0
     assert "read again" in capsys.readouterr().out
+    assert _send_returns(monkeypatch, "drift") == 0
+    assert "by officer" in capsys.readouterr().out
     assert _send_returns(monkeypatch, "drift", "reject", number) == 1
     assert f"There is no open proposal {number}" in capsys.readouterr().err

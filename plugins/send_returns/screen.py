@@ -130,7 +130,7 @@ def show_drift(console: Console, found: Sequence["Proposal"]) -> None:
             Text(f"{one.kind} {subject}" if one.kind != "code" or not one.subject else f"{one.column_name} {subject}"),
             Text(one.words),
             f"{one.evidence['rows']:,}",
-            one.state,
+            Text(f"{one.state}\nby {one.decided_by}" if one.decided_by else one.state),
         )
     for column in table.columns[1:4]:
         column.no_wrap, column.overflow = False, "fold"

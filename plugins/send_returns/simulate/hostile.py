@@ -61,8 +61,8 @@ def deliver(inbox: Path, truth: Path) -> dict[str, int]:
             (place / name).write_bytes(content)
         if one.link:
             (place / ("link.csv" if one.is_set else one.delivery)).symlink_to(one.link)
-    columns = ("organisation", "feed", "delivery", "expected")
-    frame = pl.DataFrame([[getattr(one, name) for name in columns] for one in every], schema=columns, orient="row")
+    rows = [(one.organisation, one.feed, one.delivery, one.expected) for one in every]
+    frame = pl.DataFrame(rows, schema=["organisation", "feed", "delivery", "expected"], orient="row")
     frame.write_csv(truth / "hostile.csv")
     return {f"{one.organisation}/{one.feed}/{one.delivery}/hostile": one.rows for one in every if one.rows}
 
