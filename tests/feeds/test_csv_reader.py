@@ -99,6 +99,20 @@ def test_a_quotation_mark_that_is_never_closed_costs_one_row(take: Take) -> None
     assert taken.loaded["header"].height == 100
 
 
+@pytest.mark.parametrize("closing", ['9,1,01/02/2015,"WBRI,UN1,,', '9,1,01/02/2015,WBRI,"UN1,,'])
+def test_two_quotation_marks_of_different_rows_cost_those_and_none_between(take: Take, closing: str) -> None:
+    between = [f"{number},1,01/02/2015,WBRI,UN1,," for number in range(2, 9)]
+    taken = take("ssda903", header_file(*many('1,1,01/02/2015,"WBRI,UN1,,', *between, closing)))
+    assert taken.found("F05") == [("header", (), 2), ("header", (), 10)]
+    assert taken.loaded["header"].height == 107
+
+
+def test_a_ragged_row_with_a_cell_of_any_length_costs_that_row(take: Take) -> None:
+    taken = take("ssda903", header_file(*many(f"1,1,01/02/2015,{'x' * 140_000},UN1,,,,")))
+    assert taken.found("F05") == [("header", (), 2)]
+    assert taken.rows_in == 101
+
+
 def test_the_patient_reader_goes_on_where_the_fast_one_stopped(take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = many("1,1", "2,1,01/02/2015,WBRI,UN1,,")
     lines.insert(60, f"{'9' * 3000},1,01/02/2015,WBRI,UN1,,")

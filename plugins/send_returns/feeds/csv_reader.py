@@ -120,6 +120,9 @@ class _Fast:
         self.done = 0
 
     def _reject(self, row: arrow_csv.InvalidRow) -> str:
+        if "\n" in row.text.rstrip():
+            # It may hold whole rows, between two quotation marks that are not a pair.
+            return "error"
         self._bad.append((row.number, row.text))
         return "skip"
 
@@ -144,6 +147,8 @@ class _Fast:
                 ),
             )
             for batch in reader:
+                if any(b"\n" in text.to_pybytes() for column in batch.columns if (text := column.buffers()[2])):
+                    raise pa.ArrowInvalid("a cell of several lines: whether it is one is for the patient reader to say")
                 yield self._chunk(batch)
         if self._bad:
             yield self._chunk(None)
@@ -178,7 +183,11 @@ class _Fast:
 
 
 def _cells(text: str, delimiter: str) -> list[str]:
-    return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    try:
+        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    except csv.Error:
+        # Longer than that reader allows.
+        return text.rstrip("\r\n").split(delimiter)
 
 
 def _patient(source: Source, table: Table, header: headers.Header, done: int) -> Iterator[Chunk]:
@@ -220,8 +229,8 @@ def _is_text(cell: str) -> bool:
 def _records(source: Source, header: headers.Header) -> Iterator[tuple[int, list[str], bool]]:
     """Records after the header: number from 1, cells, and whether it is whole.
 
-    A quotation mark that is never closed would swallow the rest of the file as one record: only its first line is
-    given up, and the lines after it are read afresh.
+    A quotation mark that is never closed, or by one within a later cell, would swallow the rows between as one record:
+    only its first line is given up, and the lines after it are read afresh.
     """
     with source.path.open(encoding=source.encoding, errors="surrogateescape", newline="") as file:
         file.read(len(header.text))
@@ -264,6 +273,6 @@ def _records(source: Source, header: headers.Header) -> Iterator[tuple[int, list
 def _closes(text: str, delimiter: str) -> bool:
     try:
         list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        return "unexpected end" not in str(error)
+    except csv.Error:
+        return False
     return True
