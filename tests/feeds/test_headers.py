@@ -43,6 +43,11 @@ def test_unknown_and_repeated_columns_keep_names_of_their_own() -> None:
     assert found.names == ("unique_id", "+unique_id", "+notes", "+column_4", "+notes_")
 
 
+def test_a_heading_that_has_taken_rows_in_is_none() -> None:
+    assert headers.find('Unique ID,"Child\'s name\n1,2\n3,"4"\n5,6\n', BY_HEADER, 1) is None
+    assert headers.find("Unique ID,\"Child's name\n1,2\n", BY_HEADER, 1) is None
+
+
 def test_a_file_without_such_a_header_has_none() -> None:
     assert headers.find("a,b,c\n1,2,3\n", BY_HEADER, 2) is None
     assert headers.find("", BY_HEADER, 1) is None

@@ -45,7 +45,8 @@ def find(head: str, by_header: Mapping[str, str], least: int) -> Header | None:
 
     Where a row and the one below it have more of them together, as when groups are headed above their columns, both
     are the header, and `line` is the lower. A cell takes a column once; a second one of the same name counts as
-    unknown. Of a row with more cells than MAX_COLUMNS the names are not worked out.
+    unknown. Of a row with more cells than MAX_COLUMNS the names are not worked out. A row whose quotation marks do
+    not pair up has the rows below it in a heading, and is none.
     """
     best: tuple[int, Header] | None = None
     for delimiter in DELIMITERS:
@@ -53,7 +54,11 @@ def find(head: str, by_header: Mapping[str, str], least: int) -> Header | None:
         above: list[str] = []
         rows = csv.reader(_noting(io.StringIO(head, newline=""), lines), delimiter=delimiter)
         try:
+            read = 0
             for number, cells in zip(range(1, TITLE_ROWS + 1), rows, strict=False):
+                record, read = lines[read:], len(lines)
+                if len(record) > 1 and not _is_whole(record, delimiter):
+                    continue
                 for headings in (cells, _joined(above, cells, by_header)):
                     score = len({by_header[key] for key in map(squeeze, headings) if key in by_header})
                     if score >= least and (best is None or score > best[0]):
@@ -62,6 +67,13 @@ def find(head: str, by_header: Mapping[str, str], least: int) -> Header | None:
         except csv.Error:
             continue
     return best[1] if best else None
+
+
+def _is_whole(record: Iterable[str], delimiter: str) -> bool:
+    try:
+        return len(list(csv.reader(record, delimiter=delimiter, strict=True))) == 1
+    except csv.Error:
+        return False
 
 
 def _joined(above: Sequence[str], below: Sequence[str], by_header: Mapping[str, str]) -> list[str]:
