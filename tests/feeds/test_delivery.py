@@ -89,6 +89,9 @@ def test_a_return_that_says_not_whose_it_is_is_flagged(take: Take) -> None:
 
 
 HEADER = "ehe_id,upn,uln,nhs_number,surname,forename\n"
+WHOLE = (
+    ",".join(column.header for column in feeds.load("ehe_register").table("child").columns) + "\n1" + "," * 14 + "\n"
+)
 
 
 def test_beyond_tolerance_the_delivery_is_refused(take: Take) -> None:
@@ -111,6 +114,7 @@ def test_beyond_tolerance_the_delivery_is_refused(take: Take) -> None:
         ("ehe_register", "2026-10-01", {"a.txt": "a,b\n"}, "no file of ehe_register is in it"),
         ("ehe_register", "2026-10-01", {}, "no file of ehe_register is in it"),
         ("ehe_register", "2026-10-01", {"a.csv": HEADER, "b.csv": HEADER}, "a.csv and b.csv are both child"),
+        ("ehe_register", "2026-10-01", {"a.txt": WHOLE, "b.txt": WHOLE}, "a.txt and b.txt are both child"),
         ("ehe_register", "2026-10-01", {"a.csv": ""}, "is the header of child"),
         ("sen2", "sen2", {"a.xml": "<a/>", "b.xml": "<a/>"}, "2 XML files"),
         ("sen2", "sen2", {"a.xml": ""}, "not well-formed XML"),

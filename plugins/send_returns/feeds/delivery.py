@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import PurePosixPath
@@ -115,16 +115,14 @@ class Delivery:
             if table is None:
                 unnamed.append(source)
             elif table.name in files:
-                raise Refused(
-                    f"{self._shown}: {files[table.name][0].shown} and {source.shown} are both {table.name}."
-                    " Send one file per table, another period as another delivery."
-                )
+                raise self._both(files[table.name][0], source, table)
             else:
                 files[table.name] = (source, table)
         strangers = []
         for source in unnamed:
             table = self._headed(source, [table for table in self.feed.tables if table.name not in files])
             if table is None:
+                self._forbid_twin(source, files)
                 strangers.append(source)
             else:
                 files[table.name] = (source, table)
@@ -136,6 +134,20 @@ class Delivery:
             known = ", ".join(table.name for table in self.feed.tables)
             raise Refused(f"{self._shown}: no file of {self.feed.id} is in it. Name the files after {known}.")
         return [files[table.name] for table in self.feed.tables if table.name in files], strangers
+
+    def _both(self, one: Source, other: Source, table: Table) -> Refused:
+        return Refused(
+            f"{self._shown}: {one.shown} and {other.shown} are both {table.name}."
+            " Send one file per table, another period as another delivery."
+        )
+
+    def _forbid_twin(self, source: Source, files: Mapping[str, tuple[Source, Table | None]]) -> None:
+        """Refuse a file of no name that has all the columns of one that is taken: its rows would be left out."""
+        table = self._headed(source, self.feed.tables)
+        if table and table.name in files:
+            own, taken = self._header(source, table), self._header(files[table.name][0], table)
+            if own and taken and {n for n in taken.names if n[:1] != "+"} <= set(own.names):
+                raise self._both(files[table.name][0], source, table)
 
     def _named(self, source: Source) -> Table | None:
         """The table that a file's or sheet's name says it holds."""
