@@ -149,6 +149,17 @@ def test_a_gap_between_two_periods_is_missing_until_its_delivery_comes(database:
     assert str(days[1]) not in states(database, date(2026, 12, 31))
 
 
+def test_what_was_refused_is_owed_for_its_own_period_alone(database: Settings, registers: Path) -> None:
+    days = [day for _, day in feeds.load("ehe_register").due.days(date(2025, 9, 1), date(2026, 12, 31))]
+    (registers / f"{days[0]}.csv").write_text("another feed's file\n")
+    landing.land(database, "council", registers.parents[1], date(2026, 12, 31))
+    register(database, date(2026, 12, 31))
+    with warehouse.connect(database) as connection:
+        owed = landing.owed(connection, database.partnership, date(2026, 12, 31))
+    overdue = [(one.period_on, one.state) for one in owed if one.feed == "ehe_register" and one.state != "not_yet_due"]
+    assert overdue == [(days[0], "refused"), (days[-1], "missing")]
+
+
 def test_what_is_superseded_or_refused_is_told_beside_what_answers(database: Settings, registers: Path) -> None:
     day = next(day for _, day in feeds.load("ehe_register").due.days(date(2026, 1, 1), date(2026, 9, 30)))
     send(registers, database, f"{day}_a.csv")

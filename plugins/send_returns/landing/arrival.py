@@ -154,10 +154,12 @@ def _of_feed(feed: feeds.Feed, came: Sequence[_Came], as_of: date) -> Iterator[E
         if (day := _period_of(feed, one, [day for _, day in days], as_of)) is not None:
             by_day[day].append(one)
     following = min((day for _, day in days if day > as_of), default=as_of)
-    # Who has never sent owes the last period that was due; who has, all since the first that it ever described.
+    # Who has never sent owes the last period that was due; who has, all since the first that it ever described. What
+    # was refused is owed for its own period alone: it may be another feed's file under an old date.
     overdue = [day for _, day in days if day + timedelta(days=due.within_days) < as_of]
     latest = overdue[-1] if overdue else following
     first = max(min(by_day, default=latest), as_of - LOOK_BACK)
+    since = min((day for day, some in by_day.items() if any(one.status != "refused" for one in some)), default=latest)
     # What came before anything else was due from here cannot have been late.
     began_on = min((one.received_on for one in came), default=as_of)
     for name, day in days:
@@ -172,7 +174,7 @@ def _of_feed(feed: feeds.Feed, came: Sequence[_Came], as_of: date) -> Iterator[E
                 # A correction is not late: the first that was taken is judged.
                 state = _timely(day, due_on, min(first.received_on for first in taken), began_on, as_of)
             yield period, day, due_on, state, one.delivery_id, one.received_on
-        if not any(one.status == "accepted" for one in taken):
+        if (by_day[day] or day >= since) and not any(one.status == "accepted" for one in taken):
             yield period, day, due_on, "missing" if due_on < as_of else "not_yet_due", None, None
 
 
