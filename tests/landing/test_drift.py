@@ -174,6 +174,8 @@ def test_a_heading_may_be_said_to_mean_another_column_than_proposed(database: Se
     deliver(database, inbox, HEADER.format(birth="date_of_birth") + ",sort", [f"{row},3" for row in rows(5)])
     (one,) = proposals(database)
     drift.accept(database, one.drift_id, "officer", AS_OF, "synonym:la_child_id")
+    (file,) = (database.home / "contracts" / "ehe_register").iterdir()
+    assert "header sort is heading of la_child_id." in yaml.safe_load(file.read_text())["reason"]
     assert ask(
         database, "select distinct la_child_id from raw_council.ehe_register__child where la_child_id <> ''"
     ) == [("3",)]

@@ -6,7 +6,7 @@ in the archive. A proposal holds a heading, or a code that is plainly a code; ne
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -158,7 +158,7 @@ def accept(
     with warehouse.connect(settings, purpose="send-returns drift accept") as connection:
         proposal = _open(connection, settings.partnership, number)
         operation = _meant(feeds.load(proposal.feed, changes=settings.changes), proposal, meaning)
-        path = _write(settings, proposal, operation)
+        path = _write(settings, replace(proposal, suggestion=operation), operation)
         try:
             feeds.load(proposal.feed, changes=settings.changes)
         except Exception:
