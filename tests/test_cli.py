@@ -97,3 +97,14 @@ def test_drift_is_listed_and_decided_by_number(
     assert "by officer" in capsys.readouterr().out
     assert _send_returns(monkeypatch, "drift", "reject", number) == 1
     assert f"There is no open proposal {number}" in capsys.readouterr().err
+
+
+def test_a_database_that_does_not_answer_is_said_in_one_line_without_its_password(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SEND_RETURNS_HOME", str(tmp_path))
+    monkeypatch.setenv("SEND_RETURNS_DATABASE_URL", "postgresql://someone:s3cret@127.0.0.1:9/nowhere")
+    assert _send_returns(monkeypatch, "status") == 1
+    told = capsys.readouterr().err
+    assert told.startswith("Database: it could not be reached")
+    assert "s3cret" not in told

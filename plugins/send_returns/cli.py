@@ -426,12 +426,28 @@ def server_remove() -> None:
     warehouse.stop_server(settings_module.load(), remove=True)
 
 
+def _database_error() -> type[Exception]:
+    # Asked for when something went wrong only: the driver takes long to import.
+    from psycopg import Error
+
+    return Error
+
+
 def main() -> None:
     """The `send-returns` program: a failure that a person can act on is one line on stderr and exit code 1."""
     try:
         app()
     except Failure as error:
         errors.print(f"[red]{type(error).__name__}[/red]: {error}", soft_wrap=True)
+        sys.exit(1)
+    except _database_error() as error:
+        # The server's own text may quote what it stumbled on, and the driver's may name the address with its password.
+        state = getattr(error, "sqlstate", None) or "no answer"
+        errors.print(
+            f"[red]Database[/red]: it could not be reached, or did not do its part ({state})."
+            " Look at its log and at SEND_RETURNS_DATABASE_URL, and try again.",
+            soft_wrap=True,
+        )
         sys.exit(1)
 
 

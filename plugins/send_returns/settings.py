@@ -1,10 +1,13 @@
 """Where this installation keeps its state and which partnership it serves: read from the environment, at the edge."""
 
+import math
 import os
 import subprocess
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+
+from send_returns.failure import Failure
 
 PACKAGE = Path(__file__).resolve().parent
 PROJECT = PACKAGE.parent.parent
@@ -48,10 +51,20 @@ def load() -> Settings:
         home=home,
         partnership=os.environ.get("SEND_RETURNS_PARTNERSHIP", "hertfordshire"),
         database_url=os.environ.get("SEND_RETURNS_DATABASE_URL") or _secret("SEND_RETURNS_DATABASE_URL_FILE"),
-        quiet_seconds=float(os.environ.get("SEND_RETURNS_QUIET_SECONDS") or 5),
+        quiet_seconds=_seconds("SEND_RETURNS_QUIET_SECONDS", "5"),
         sftp_key=_file("SEND_RETURNS_SFTP_KEY"),
         sftp_known_hosts=_file("SEND_RETURNS_SFTP_KNOWN_HOSTS") or Path.home() / ".ssh" / "known_hosts",
     )
+
+
+def _seconds(variable: str, default: str) -> float:
+    try:
+        seconds = float(os.environ.get(variable) or default)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise Failure(f"{variable} is not a number of seconds: set it to one, such as {default}.")
+    return seconds
 
 
 def _file(variable: str) -> Path | None:

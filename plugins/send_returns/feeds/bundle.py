@@ -41,12 +41,13 @@ class Unsafe(Exception):
 
 
 @contextmanager
-def opened(sources: Sequence[Source]) -> Iterator[list[Source]]:
+def opened(sources: Sequence[Source], within: Path | None = None) -> Iterator[list[Source]]:
     """The files to read: those delivered, the members of zips, and each sheet of a workbook as CSV.
 
-    What came out of a zip or workbook is there until the end of the `with`. Raises Refused.
+    What came out of a zip or workbook is below `within` (by default where the system keeps temporary files) until the
+    end of the `with`. Raises Refused.
     """
-    with tempfile.TemporaryDirectory(prefix="send-returns-") as folder:
+    with tempfile.TemporaryDirectory(prefix="send-returns-", dir=within) as folder:
         yield [part for source in sources for part in _opened(source, Path(folder), is_nested=False)]
 
 

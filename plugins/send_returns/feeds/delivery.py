@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import polars as pl
 
@@ -46,9 +46,17 @@ class Delivery:
     Refused on the way: the wrong feed or partner, no period, nothing readable, too much in quarantine.
     """
 
-    def __init__(self, feed: Feed, name: str, sources: Sequence[Source], la_number: str | None = None) -> None:
-        """`la_number`: whose return it must be; None does not check that."""
+    def __init__(
+        self,
+        feed: Feed,
+        name: str,
+        sources: Sequence[Source],
+        la_number: str | None = None,
+        unpack_in: Path | None = None,
+    ) -> None:
+        """`la_number`: whose return it must be; None does not check that. `unpack_in`: where zips are opened."""
         self.feed, self.name, self._sources, self._la_number = feed, name, sources, la_number
+        self._unpack_in = unpack_in
         self._shown = shown(name)
         self.counts: dict[str, Counts] = {}
         self._parts: Sequence[Source] = ()
@@ -66,7 +74,7 @@ class Delivery:
 
     def batches(self) -> Iterator[Checked]:
         """Every row, batch by batch and table by table, then the findings about whole tables. Raises Refused."""
-        with bundle.opened(self._sources) as self._parts:
+        with bundle.opened(self._sources, self._unpack_in) as self._parts:
             likeness = recognition.looks_like(self._parts, self.name, self.feed)
             if likeness and likeness.feed.id != self.feed.id:
                 raise Refused(f"{self._shown}: not {self.feed.id}. {likeness}")

@@ -2,14 +2,19 @@
 
 import contextlib
 import os
+import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from send_returns import feeds
+from send_returns import clock, feeds
 from send_returns.feeds.source import CHUNK
 from send_returns.landing.stores import Dropped, Entry, Store
 from send_returns.settings import Settings
+
+# Below home: what is unpacked for as long as it is read, and after how many seconds it can be nobody's any more.
+UNPACKING = "unpacking"
+DAY = 86_400
 
 
 class StillArriving(Exception):
@@ -48,3 +53,10 @@ def _copied(settings: Settings, store: Store, entry: Entry) -> feeds.Source:
         with contextlib.suppress(FileExistsError):
             kept.hardlink_to(copy.name)
     return replace(source, path=kept)
+
+
+def sweep(settings: Settings) -> None:
+    """Remove what a landing that was killed left unpacked; what is younger than a day may be another's at work."""
+    for left in settings.folder(UNPACKING).iterdir():
+        if clock.now().timestamp() - left.stat().st_mtime > DAY:
+            shutil.rmtree(left, ignore_errors=True)

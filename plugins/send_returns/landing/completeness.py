@@ -57,15 +57,27 @@ class Listed:
     sha256: str
 
 
+# Strangers in an inbox that a line of the log names.
+MENTIONED = 5
+
+
 def discover(store: Store, organisation: str, known: Sequence[feeds.Feed]) -> Iterator[Found]:
     """Deliveries in `organisation/<feed>/`, by feed and name. Folders of no known feed are told to the log."""
     try:
         here = [entry.name for entry in store.list(store.folder(organisation)) if _is_ready(entry.name)]
     except (FileNotFoundError, NotADirectoryError):
         return
-    strangers = set(here) - {feed.id for feed in known}
+    root = {entry.name for entry in store.list(store.folder()) if _is_ready(entry.name)}
+    strangers = sorted(root - set(feeds.ORGANISATIONS)) + [
+        f"{organisation}/{name}" for name in sorted(set(here) - {feed.id for feed in known})
+    ]
     if strangers:
-        log.warning("%s: %d entries are no feed's folder and were not looked at.", organisation, len(strangers))
+        log.warning(
+            "%d entries of the inbox are no feed's folder and were not looked at: %s.%s",
+            len(strangers),
+            ", ".join(feeds.shown(name) for name in strangers[:MENTIONED]),
+            " Deliveries go into council/<feed>, icb/<feed> or reference/<feed>.",
+        )
     for feed in known:
         if feed.id not in here:
             continue

@@ -8,10 +8,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from send_returns import feeds, warehouse
 from send_returns.failure import Failure
 from send_returns.landing import completeness, stores
-from send_returns.landing.archive import StillArriving, archive
+from send_returns.landing.archive import UNPACKING, StillArriving, archive, sweep
 from send_returns.landing.arrival import register
 from send_returns.landing.completeness import Found
 from send_returns.landing.partnership import Partnership, partnership
@@ -50,6 +52,7 @@ def land(
         raise Failure(f"Organisation {organisation} is not one of {', '.join(feeds.ORGANISATIONS)}.")
     whose = of or partnership(settings.partnership, as_of)
     place = stores.store(settings, inbox)
+    sweep(settings)
     try:
         found = completeness.look(
             settings, place, organisation, whose.id, feeds.feeds(organisation, changes=settings.changes)
@@ -74,6 +77,12 @@ def _by_feed(
     for outcome, some in (("arriving", inbox.arriving), ("unchanged", inbox.unchanged)):
         for found in some:
             counts.setdefault(found.feed.id, Counter())[outcome] += 1
+            if outcome == "arriving":
+                log.warning(
+                    "%s: delivery %s has not wholly arrived: it is looked at again next time.",
+                    found.feed.id,
+                    feeds.shown(found.name),
+                )
     deliveries: dict[str, list[Found]] = {}
     for found in inbox.ready:
         deliveries.setdefault(found.feed.id, []).append(found)
@@ -105,10 +114,16 @@ def _feed(
             if isinstance(arrived, str):
                 counts[arrived] += 1
                 continue
-            landing = Landing(connection, found.feed, arrived, whose)
+            landing = Landing(connection, found.feed, arrived, whose, settings.folder(UNPACKING))
             counts.update(landing.run())
-            looks.note(connection, found, landing.delivery_id)
-            connection.commit()
+            try:
+                looks.note(connection, found, landing.delivery_id)
+                connection.commit()
+            except psycopg.Error as error:
+                raise Failure(
+                    f"{found.feed.id}: the database was lost (SQLSTATE {error.sqlstate}) at {feeds.shown(found.name)}."
+                    " What was landed before is kept: land again."
+                ) from None
     return counts
 
 

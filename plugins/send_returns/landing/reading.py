@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeVar
 
 import polars as pl
@@ -108,12 +109,13 @@ class Landing:
         feed: feeds.Feed,
         arrived: Arrived,
         whose: Partnership,
+        unpack_in: Path,
         *,
         is_replay: bool = False,
     ) -> None:
-        """`is_replay`: read bytes again that have been read under another contract."""
+        """`unpack_in`: where zips are opened. `is_replay`: read bytes again that were read under another contract."""
         self._connection, self._feed, self._arrived, self._whose = connection, feed, arrived, whose
-        self._is_replay = is_replay
+        self._is_replay, self._unpack_in = is_replay, unpack_in
         self._content = content_hash(arrived.sources, arrived.is_set) if arrived.sources else EMPTY
         self._same = whose.id, feed.id, self._content, named_for(feed, arrived)
         self.delivery_id = delivery_id(*self._same, feed.version)
@@ -157,7 +159,9 @@ class Landing:
         """Load all rows, or none. Raises Refused and _Duplicate."""
         if self._arrived.refusal:
             raise feeds.Refused(self._arrived.refusal)
-        delivery = feeds.Delivery(self._feed, self._arrived.name, self._arrived.sources, self._whose.la_number)
+        delivery = feeds.Delivery(
+            self._feed, self._arrived.name, self._arrived.sources, self._whose.la_number, self._unpack_in
+        )
         # Held until it is decided which: a delivery that is not accepted answers for nothing.
         self._record("held", "being read")
         loaded, quarantined, digests = self._copy(delivery)

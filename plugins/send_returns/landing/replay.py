@@ -10,6 +10,7 @@ import psycopg
 from send_returns import feeds, warehouse
 from send_returns.failure import Failure
 from send_returns.landing import completeness
+from send_returns.landing.archive import UNPACKING
 from send_returns.landing.arrival import register
 from send_returns.landing.partnership import Partnership, partnership
 from send_returns.landing.raw_tables import ensure_raw_tables
@@ -46,7 +47,9 @@ def replay(settings: Settings, as_of: date, feed: str | None = None, of: Partner
                     counts["damaged"] += 1
                     continue
                 counts["read_again"] += 1
-                counts.update(Landing(connection, one, arrived, whose, is_replay=True).run())
+                counts.update(
+                    Landing(connection, one, arrived, whose, settings.folder(UNPACKING), is_replay=True).run()
+                )
                 connection.commit()
         register(connection, whose.id, as_of)
     return dict(counts)
