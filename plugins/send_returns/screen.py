@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from rich import box
 from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group
+from rich.measure import Measurement
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -63,6 +64,7 @@ def _table(title: str, *columns: str) -> Table:
         show_header=headed,
         show_edge=False,
         pad_edge=False,
+        collapse_padding=True,
     )
     for column in columns:
         is_number = column.startswith("#")
@@ -137,6 +139,10 @@ def show_drift(console: Console, found: Sequence["Proposal"]) -> None:
     console.print(table)
 
 
+# Columns of the terminal between the feeds and the figures beside them.
+BETWEEN = 4
+
+
 def show_run(console: Console, settings: Settings, summary: "RunSummary", output: Path) -> None:
     """The one screen at the end of a run: feeds, children, checks, time and publication, or what stopped it."""
     console.print()
@@ -158,11 +164,12 @@ def _run(console: Console, connection: psycopg.Connection, summary: "RunSummary"
     title = f"{partnership.title()}, as of {summary.as_of:%d %B %Y}"
     console.print(Text.assemble((title, "bold"), f"   run {run_id}, code {code}"))
     console.print()
-    side: list[RenderableType] = [
-        _feeds(connection, run_id),
-        Group(_children(connection, run_id), "", _checks(connection, run_id)),
-    ]
-    console.print(Columns(side, padding=(0, 4)))
+    feeds, figures = _feeds(connection, run_id), Group(_children(connection, run_id), "", _checks(connection, run_id))
+    needed = sum(Measurement.get(console, console.options, part).maximum for part in (feeds, figures))
+    if needed + BETWEEN <= console.width:
+        console.print(Columns([feeds, figures], padding=(0, BETWEEN)))
+    else:
+        console.print(Group(feeds, "", figures))
     console.print()
     _stages(console, connection, run_id, f"{partnership}/{summary.as_of}", summary.wall_seconds)
     _blocking(console, connection, run_id)
@@ -170,7 +177,7 @@ def _run(console: Console, connection: psycopg.Connection, summary: "RunSummary"
 
 
 def _feeds(connection: psycopg.Connection, run_id: str) -> Table:
-    table = _table("Feeds landed", "Feed", "#Deliveries", "#Rows in", "#Loaded", "#Quarantined", "#Findings")
+    table = _table("Feeds landed", "Feed", "#Arrived", "#Rows in", "#Loaded", "#Quarantined", "#Findings")
     rows = connection.execute(
         "select feed, count(*), sum(rows_in)::bigint, sum(rows_loaded)::bigint, sum(rows_quarantined)::bigint,"
         " sum(findings)::bigint from landing.delivery join audit.run_delivery using (delivery_id)"

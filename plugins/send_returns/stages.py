@@ -38,7 +38,7 @@ def land(settings: Settings, organisation: str, inbox: Path | str, as_of: date) 
     def work() -> dict[str, Any]:
         counts = landing.land(settings, organisation, inbox, as_of)
         receipts.write(settings, as_of, organisation)
-        drift.propose(settings)
+        drift.propose(settings, organisation)
         return {name: count for name, count in counts.items() if name != "feeds"}
 
     return _timed(settings, f"{settings.partnership}/{as_of}", f"land {organisation}", work)

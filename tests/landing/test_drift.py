@@ -192,3 +192,15 @@ def test_a_change_that_does_not_fit_changes_nothing(database: Settings, inbox: P
         drift.accept(database, one.drift_id, "officer", AS_OF)
     assert list((database.changes / "ehe_register").iterdir()) == []
     assert [one.state for one in proposals(database)] == ["proposed"]
+
+
+def test_a_landing_renews_the_proposals_of_its_own_organisation_and_leaves_the_others(
+    database: Settings, inbox: Path
+) -> None:
+    deliver(database, inbox, HEADER.format(birth="date_of_birth") + ",shoe size", [f"{row},1" for row in rows(5)])
+    assert drift.propose(database, "icb") == 1
+    assert [one.subject for one in proposals(database)] == ["shoe_size"]
+    with warehouse.connect(database) as connection:
+        connection.execute("delete from audit.finding")
+    assert drift.propose(database, "reference") == 1
+    assert drift.propose(database, "council") == 0

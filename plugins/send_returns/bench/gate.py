@@ -9,7 +9,7 @@ from send_returns import clock
 # Great Expectations is imported here, so that no repeat pays for it.
 from send_returns.quality import expectation, gating  # noqa: F401
 from send_returns.settings import Settings
-from send_returns.warehouse import connect
+from send_returns.warehouse import HASH_JOINS_ONLY, connect
 
 BASELINE = Path(__file__).with_suffix(".sql")
 REPEATS = 3
@@ -46,7 +46,7 @@ def ask(settings: Settings, run_id: str, schemas: tuple[str, ...] = gating.SCHEM
     with connect(settings, purpose="send-returns bench") as connection:
         connection.execute(f"set search_path = {', '.join(schemas)}".encode())
         # The same plans for both, or the baseline would be slow by the planner's mistake and the ratio a flattery.
-        connection.execute(gating.HASH_JOINS_ONLY)
+        connection.execute(HASH_JOINS_ONLY)
         row = connection.execute("select partnership, as_of from audit.run where run_id = %s", [run_id]).fetchone()
         if row is None:
             raise ValueError(f"There is no run {run_id}.")

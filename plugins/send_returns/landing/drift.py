@@ -83,14 +83,16 @@ class Proposal:
 Found = tuple[str, str, str, str, dict[str, Any], dict[str, Any]]
 
 
-def propose(settings: Settings) -> int:
-    """Renew the proposals from what is accepted now; returns how many are open.
+def propose(settings: Settings, organisation: str | None = None) -> int:
+    """Renew the proposals from what is accepted now, of one organisation's feeds or of all; returns how many are open.
 
     One that was decided is not made again. One whose cause is gone, because the contract or the files changed, goes.
     """
+    looked_at = feeds.feeds(organisation, changes=settings.changes)
     with warehouse.connect(settings, purpose="send-returns drift") as connection:
+        connection.execute(warehouse.HASH_JOINS_ONLY)
         kept: list[int] = []
-        for feed in feeds.feeds(changes=settings.changes):
+        for feed in looked_at:
             deliveries = connection.execute(
                 "select delivery_id from landing.delivery where partnership = %s and feed = %s and status = 'accepted'"
                 " order by reference_on, delivery_id",
@@ -118,8 +120,9 @@ def propose(settings: Settings) -> int:
                 ).fetchone()
                 kept += row or []
         connection.execute(
-            "delete from landing.drift where partnership = %s and state = 'proposed' and drift_id <> all(%s)",
-            [settings.partnership, kept],
+            "delete from landing.drift"
+            " where partnership = %s and feed = any(%s) and state = 'proposed' and drift_id <> all(%s)",
+            [settings.partnership, [feed.id for feed in looked_at], kept],
         )
         open_ = connection.execute(
             "select count(*) from landing.drift where partnership = %s and state = 'proposed'", [settings.partnership]

@@ -13,7 +13,7 @@ from send_returns.quality.failures import GateFailed
 from send_returns.quality.rules import Rule, literal
 from send_returns.quality.swap import swap
 from send_returns.settings import Settings
-from send_returns.warehouse import connect
+from send_returns.warehouse import HASH_JOINS_ONLY, connect
 
 RETURN = "area_send_annex_a"
 SCHEMAS = ("candidate_returns", "candidate_marts", "candidate_intermediate", "candidate_staging")
@@ -119,10 +119,6 @@ def _raw_rows(connection: psycopg.Connection) -> str:
         for schema, table in names
     ]
     return " union all ".join(parts) or "select 0 as delivery_id, '' as table_name, 0 as row_count where false"
-
-
-# As in the models: joins of whole tables on several columns, where only hash joins hold at county scale.
-HASH_JOINS_ONLY = "set enable_nestloop = off; set enable_mergejoin = off"
 
 
 def judge(settings: Settings, run_id: str, schemas: Sequence[str] = SCHEMAS) -> list[str]:

@@ -9,6 +9,10 @@ from psycopg.conninfo import conninfo_to_dict
 from send_returns.settings import Settings
 from send_returns.warehouse import embedded
 
+# For joins of whole tables on several columns, which look rarer together to the planner than they are: hash joins take
+# seconds over a county where the nested loops and merges that it would choose take minutes.
+HASH_JOINS_ONLY = "set enable_nestloop = off; set enable_mergejoin = off"
+
 
 @dataclass(frozen=True, slots=True)
 class Address:

@@ -199,8 +199,7 @@ def _flags(settings: Settings, target: Path) -> list[str]:
     ]
 
 
-# Every join here is of whole tables on several columns, which look rarer together to the planner than they are: hash
-# joins take seconds over a county where the nested loops and merges that it would choose take minutes.
+# `connections.HASH_JOINS_ONLY`, as options of a session.
 SESSION = "-c enable_nestloop=off -c enable_mergejoin=off"
 
 
