@@ -51,7 +51,7 @@ _PUPIL = {
     "sex": "sex",
     "postcode": "postcode",
 }
-# The national copies carry pseudonyms in columns of their own: by decision 0008 such a row says nothing else of a child.
+# The national copies carry pseudonyms in columns of their own; such a row says nothing else of a child (decision 0008).
 _PROVIDERS_COPY = "case when {pseudo} is null then {column} end"
 
 
@@ -236,9 +236,9 @@ _SEXES = {"M": "M", "F": "F", "1": "M", "2": "F"}
 def made_alike(raw: pl.DataFrame) -> pl.DataFrame:
     """The same columns, with what is written in different ways written in one, and null for what identifies nobody.
 
-    A UPN is known by its last twelve characters, because its first only checks them; a ULN has ten digits; an NHS number
-    has ten digits that pass its check (NHS Data Dictionary), of which a spreadsheet may have lost a zero in front, as of
-    an LA child id. A value of one repeated character is a placeholder.
+    A UPN is known by its last twelve characters, because its first only checks them; a ULN has ten digits; an NHS
+    number has ten digits that pass its check (NHS Data Dictionary), of which a spreadsheet may have lost a zero in
+    front, as of an LA child id. A value of one repeated character is a placeholder.
     """
     return raw.with_columns(
         *(_upn(name) for name in ("upn", "former_upn")),
