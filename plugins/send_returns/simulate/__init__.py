@@ -7,10 +7,12 @@ from pathlib import Path
 import polars as pl
 
 from send_returns.simulate import health_feeds, hostile, lives, text
+from send_returns.simulate.adoption import with_adoptions
 from send_returns.simulate.council import Council, council
 from send_returns.simulate.council_feeds import council_feeds
 from send_returns.simulate.draw import stream
 from send_returns.simulate.establishments import establishments
+from send_returns.simulate.identity_mess import aliases, misidentified
 from send_returns.simulate.indicators_council import people_under_26
 from send_returns.simulate.lives import Lives
 from send_returns.simulate.mess import LEVELS, temporary_upns, untidied
@@ -56,7 +58,7 @@ def simulate(
     say = progress or (lambda _: None)
     facts = calibration()
     schools = establishments(stream(seed, "establishments")).sort("urn")
-    homes = []
+    homes, places = [], [schools.select("postcode")]
     with Inbox(out / "inbox", mess) as inbox, Truth(out / "truth", as_of) as truth:
         blocks = lives.sizes(children)
         for block, size in enumerate(blocks):
@@ -64,16 +66,20 @@ def simulate(
             say(f"Imagining the county{part}")
             of = lives.imagine(seed, block, size, as_of, schools, facts, faults=mess != "none")
             served = council(of, schools, as_of, facts)
+            homes.append(of.identity.select("postcode", "born", "sex"))
+            if mess != "none":
+                of = with_adoptions(of, served, schools)
             say(f"Writing what its suppliers send{part}")
             tables = _tables(of, served, schools, as_of, sen2_format)
             if mess != "none":
-                tables = temporary_upns(tables, of.temporary)
+                known = aliases(of)
+                tables = misidentified(temporary_upns(tables, of.temporary), known, as_of)
+                places += [of.identity.select("postcode"), known.homes]
             added = inbox.add([untidied(table, of.seed, mess) for table in tables])
             say(f"Writing the truth{part}")
             truth.add(added, of, served, schools)
-            homes.append(of.identity.select("postcode", "born", "sex"))
         say("Writing the reference feeds")
-        reference = [*text.gias(schools, as_of), *reference_feeds(pl.concat(homes), schools, as_of)]
+        reference = [*text.gias(schools, as_of), *reference_feeds(pl.concat(homes), pl.concat(places), as_of)]
         inbox.add([untidied(table, seed, mess) for table in reference])
         truth.people_under_26 = people_under_26(reference)
     if mess == "hostile":

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from hashlib import blake2b
 from typing import Any
 from zlib import crc32
 
@@ -21,6 +22,16 @@ NO_DATE = np.datetime64("NaT", "D")
 def stream(seed: int, name: str) -> np.random.Generator:
     """The generator that belongs to `name` under `seed`."""
     return np.random.default_rng([seed, crc32(name.encode())])
+
+
+def chance(seed: int, name: str, numbers: Ints) -> Floats:
+    """From 0 to 1 for each number: what `name` has in store for it under `seed`, whatever other numbers there are."""
+    key = np.frombuffer(blake2b(f"{seed} {name}".encode(), digest_size=8).digest(), dtype="<u8")
+    mixed = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + key  # the finaliser of SplitMix64
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    found: Floats = ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
+    return found
 
 
 def day(value: date) -> np.datetime64:

@@ -6,10 +6,11 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from send_returns.simulate import shares
 from send_returns.simulate.calendar import latest_censuses
 from send_returns.simulate.care import Care, care, home_education
 from send_returns.simulate.census import Roll, rolls
-from send_returns.simulate.draw import day, stream
+from send_returns.simulate.draw import chance, day, stream
 from send_returns.simulate.health import Community, Support, community, council_ids, support
 from send_returns.simulate.identifiers import upns
 from send_returns.simulate.mental_health import MentalHealth, mental_health
@@ -30,6 +31,7 @@ class Lives:
 
     `first`: what this block's numbers begin after. `council_ids`: person, la_child_id of every child of whom the
     council has a case file. `temporary`: person, temporary: the UPN that some had before their permanent one.
+    `adopted`: before, after: the two persons that a child is.
     """
 
     first: int
@@ -45,6 +47,7 @@ class Lives:
     support: Support
     council_ids: pl.DataFrame
     temporary: pl.DataFrame
+    adopted: pl.DataFrame
 
 
 def sizes(children: int) -> list[int]:
@@ -69,7 +72,7 @@ def imagine(
     mental = mental_health(seed, persons, social, as_of, facts)
     known = council_ids(seed, plans, social, register)
     helped = support(seed, persons, plans, known, as_of, facts)
-    return Lives(
+    lives = Lives(
         first=first,
         seed=seed,
         persons=persons,
@@ -94,12 +97,31 @@ def imagine(
         ),
         council_ids=_numbered(known, first),
         temporary=_numbered(_temporary(seed, persons, schools, as_of, UPN_AUTHORITIES[block]), first),
+        adopted=pl.DataFrame(schema={"before": pl.Int64, "after": pl.Int64}),
     )  # fmt: skip
+    return _with_old_numbers(lives) if faults else lives
 
 
 def _numbered(frame: pl.DataFrame, first: int) -> pl.DataFrame:
     """The frame with its numbers counted on from `first`."""
     return frame.with_columns(pl.col(name) + first for name in _NUMBERS if name in frame.columns)
+
+
+def _with_old_numbers(of: Lives) -> Lives:
+    """The council's numbers of some children begin with a nought."""
+
+    def renumbered(frame: pl.DataFrame) -> pl.DataFrame:
+        is_old = pl.Series(chance(of.seed, "old council number", frame["person"].to_numpy()) < shares.OLD_NUMBER)
+        old = pl.when(is_old).then(pl.format("0{}", "la_child_id"))
+        return frame.with_columns(la_child_id=old.otherwise(pl.col("la_child_id").cast(pl.String)))
+
+    return replace(
+        of,
+        social=replace(of.social, children=renumbered(of.social.children)),
+        register=renumbered(of.register),
+        support=replace(of.support, trace=renumbered(of.support.trace)),
+        council_ids=renumbered(of.council_ids),
+    )
 
 
 def _with_recorded_ethnicity(seed: int, persons: People, not_obtained: float) -> pl.DataFrame:

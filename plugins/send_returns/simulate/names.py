@@ -1,5 +1,7 @@
 """Names nobody bears: invented surnames, with the apostrophes, accents and hyphens that real registers hold."""
 
+from typing import Final
+
 import numpy as np
 import polars as pl
 
@@ -22,6 +24,27 @@ _BOYS = (
     "Zoltán Ibrahim Yusuf Mohammed Ahmed Arjun Rohan Vihaan Kacper Jakub Filip Chidi Emeka Kwame Kofi Wei Kenji Omar "
     "Ali Emre Jean-Luc John-Paul Rory Finley Tommy Reggie Jude Ezra Caleb Iwan Eoin Ciarán Teddy Louie"
 )
+
+# What else a child of a forename is called: short forms, and other spellings of the same name.
+FAMILIAR: Final = {
+    name: forms.split()
+    for name, forms in {
+        "Adaeze": "Ada", "Ahmed": "Ahmad", "Aisha": "Ayesha Aysha", "Albie": "Albert", "Ali": "Aly",
+        "Alicja": "Alicia Ala", "Amelia": "Millie Amelie", "Ananya": "Anu", "Anne-Marie": "Annie Anne",
+        "Archie": "Archibald", "Arthur": "Artie Art", "Ayesha": "Aisha", "Beatrice": "Bea Trixie", "Caoimhe": "Keeva",
+        "Chiamaka": "Amaka", "Ciarán": "Kieran", "Eoin": "Owen", "Evelyn": "Evie Eve", "Ezra": "Ez",
+        "Fatima": "Fatimah Fatma", "Filip": "Philip Phil", "Finley": "Finn Fin", "Florence": "Flo Florrie",
+        "Freddie": "Fred Frederick", "George": "Georgie", "Grace": "Gracie", "Harry": "Harrison", "Henry": "Harry",
+        "Ibrahim": "Ebrahim Ibby", "Isabella": "Bella Izzy", "Jakub": "Kuba Jacob", "Jean-Luc": "Luc",
+        "John-Paul": "John JP", "Kacper": "Kasper", "Layla": "Leila Laila", "Lily": "Lilian", "Louie": "Louis Lou",
+        "Maja": "Maya", "Martha": "Marti", "Mary-Jane": "Mary MJ", "Maryam": "Mariam Miriam",
+        "Mohammed": "Muhammad Mohamed Mo", "Muhammad": "Mohammed Mohammad Mo", "Nancy": "Nan", "Niamh": "Neve",
+        "Noor": "Nour Nur", "Oliver": "Ollie", "Olivia": "Liv Livvy", "Omar": "Umar", "Oscar": "Ozzie",
+        "Reggie": "Reg Reginald", "Rohan": "Ro", "Sophie": "Sophia Soph", "Teddy": "Ted Edward", "Theo": "Theodore",
+        "Tommy": "Tom Thomas", "Vihaan": "Vihan", "Yusuf": "Yousuf Yusef", "Zara": "Zahra", "Zofia": "Zosia Sofia",
+        "Zoltán": "Zoli",
+    }.items()
+}  # fmt: skip
 
 
 def surnames(rng: np.random.Generator, size: int) -> pl.Series:

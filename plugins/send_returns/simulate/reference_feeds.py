@@ -38,13 +38,13 @@ _KNOWN_SHARE = 0.97
 _SCHOOL_AGES = range(5, 16)
 
 
-def reference_feeds(identity: pl.DataFrame, schools: pl.DataFrame, as_of: date) -> list[Table]:
+def reference_feeds(identity: pl.DataFrame, places: pl.DataFrame, as_of: date) -> list[Table]:
     """The latest postcode directory, population estimates and list of organisations that there were on `as_of`.
 
-    `identity`: everyone's postcode, born and sex; `schools`: the establishments with their postcodes. Every postcode
-    of either is in the directory.
+    `identity`: everyone's postcode, born and sex; `places`: with the postcode of every school, and of every home that
+    is said to be someone's. Every postcode of either is in the directory.
     """
-    return [_postcodes(identity, schools, as_of), _population(identity, as_of), _organisations(as_of)]
+    return [_postcodes(identity, places, as_of), _population(identity, as_of), _organisations(as_of)]
 
 
 def _district(postcode: pl.Expr) -> pl.Expr:
@@ -53,7 +53,7 @@ def _district(postcode: pl.Expr) -> pl.Expr:
     return postcode.str.split(" ").list.first().replace_strict(of, return_dtype=pl.String)
 
 
-def _postcodes(identity: pl.DataFrame, schools: pl.DataFrame, as_of: date) -> Table:
+def _postcodes(identity: pl.DataFrame, places: pl.DataFrame, as_of: date) -> Table:
     published = max(
         day
         for year in (as_of.year - 1, as_of.year)
@@ -61,7 +61,7 @@ def _postcodes(identity: pl.DataFrame, schools: pl.DataFrame, as_of: date) -> Ta
         if (day := date(year, month, 1)) <= as_of
     )
     board = BOARDS["new" if published >= NEW_BOARD_ON else "old"][1]
-    known = pl.concat([identity.select("postcode"), schools.select("postcode")]).unique().sort("postcode")
+    known = pl.concat([identity.select("postcode"), places.select("postcode")]).unique().sort("postcode")
     # A sector, AL1 3 of AL1 3XY, is a small area.
     frame = known.select(
         pcds="postcode",

@@ -26,6 +26,12 @@ _ETHNICITIES = (
     "WBRI WIRI WIRT WOTH WROM MWBC MWBA MWAS MOTH AIND APKN ABAN AOTH BCRB BAFR BOTH CHNE OOTH REFU NOBT UNKNOWN"
 )
 _ETHNICITY = {code: f"{chr(ord('a') + i)}) {code}" for i, code in enumerate(_ETHNICITIES.split())}
+# As the Department for Education publishes them, but that the Chinese are among the Asian.
+_ETHNIC_GROUPS = {
+    "white": "WBRI WIRI WIRT WOTH WROM", "mixed": "MWBC MWBA MWAS MOTH", "asian": "AIND APKN ABAN AOTH CHNE",
+    "black": "BCRB BAFR BOTH", "other": "OOTH", "unknown": "REFU NOBT",
+}  # fmt: skip
+_ETHNIC_GROUP = {code: group for group, members in _ETHNIC_GROUPS.items() for code in members.split()}
 _DISABLING = ("ASD", "HI", "VI", "MSI", "PD", "SLD", "PMLD", "DS")
 # A row of these is a person, if it has the column.
 _PEOPLE = (
@@ -38,8 +44,9 @@ _PEOPLE = (
 class Truth:
     """The folder of what should come of the inbox, written a block of children at a time. Use as a context.
 
-    person.csv: who is who; record.csv: which person each record of a person is; list_1.csv and list_2.csv; and, when
-    the context ends, indicator.csv.
+    person.csv: who is who; group.csv: their primary need, whether they are looked after, and their ethnic group;
+    adopted.csv: which two of them are one child, whose records are kept apart; record.csv: which person each record of
+    a person is; list_1.csv and list_2.csv; and, when the context ends, indicator.csv.
     """
 
     def __init__(self, folder: Path, as_of: date) -> None:
@@ -74,7 +81,11 @@ class Truth:
         seen = of.identity.join(records.select(PERSON).unique(), on=PERSON, how="semi")
         person = seen.join(of.council_ids, on=PERSON, how="left").sort(PERSON)
         list_1, list_2 = lists(of.identity, schools, of.plans, of.terms, of.social, of.register, self._as_of)
-        for name, frame in {"person": person, "record": records, "list_1": list_1, "list_2": list_2}.items():
+        frames = {
+            "person": person, "group": groups(person, of), "adopted": of.adopted, "record": records,
+            "list_1": list_1, "list_2": list_2,
+        }  # fmt: skip
+        for name, frame in frames.items():
             self._append(name, frame)
         self._facts.append(indicators_health.facts(of, self._as_of))
         self._council.append(indicators_council.facts(of, served, schools, self._as_of))
@@ -85,6 +96,29 @@ class Truth:
         is_new = not path.exists()
         with path.open("ab") as target:
             frame.write_csv(target, include_header=is_new)
+
+
+def groups(people: pl.DataFrame, of: Lives) -> pl.DataFrame:
+    """person, need, looked_after, ethnicity of each of the people: by what groups to measure how well they are linked.
+
+    The need is that of their latest plan, or the first of their latest census that has one, or ''.
+    """
+    planned = (
+        of.plans.filter(pl.col("need").is_not_null() & pl.col("issued").is_not_null())
+        .sort(PERSON, "issued")
+        .unique(PERSON, keep="last")
+        .select(PERSON, planned="need")
+    )
+    return (
+        people.join(planned, on=PERSON, how="left", maintain_order="left")
+        .join(_census_need(of.terms), on=PERSON, how="left", maintain_order="left")
+        .select(
+            PERSON,
+            need=pl.coalesce("planned", "need", pl.lit("")),
+            looked_after=pl.col(PERSON).is_in(of.social.looked_after[PERSON].implode()),
+            ethnicity=pl.col("ethnicity").replace_strict(_ETHNIC_GROUP, return_dtype=pl.String),
+        )
+    )
 
 
 def _yes_no(condition: pl.Expr, name: str) -> pl.Expr:
