@@ -11,7 +11,7 @@ from lxml import etree
 from python_calamine import load_workbook
 from stdnum.gb import nhs, upn
 
-from send_returns.simulate import shares, simulate
+from send_returns.simulate import lives, shares, simulate
 from send_returns.simulate.draw import chance
 from send_returns.simulate.identity_mess import COLUMNS, digit_wrong, half, slipped, unmarked
 from send_returns.simulate.names import FAMILIAR
@@ -319,6 +319,20 @@ def test_an_adopted_child_is_two_persons(county: Make, children: int) -> None:
         assert deliveries[after] == {"2026_autumn"}
         assert deliveries[before]
         assert deliveries[before] <= {"2026_spring", "2026_summer"}
+
+
+def test_nobody_of_several_blocks_has_anothers_number(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lives, "BLOCK_CHILDREN", 200)
+        simulate(tmp_path, children=460, seed=5, as_of=AS_OF, sen2_format="csv")
+    person, pairs = _truth(tmp_path, "person"), _truth(tmp_path, "adopted")
+    for name in ("person", "upn", "uln", "nhs_number", "la_child_id"):
+        assert person[name].drop_nulls().is_unique().all(), name
+    assert (pairs["after"].cast(pl.Int64) // lives.BLOCK_NUMBERS).unique().sort().to_list() == [0, 1, 2]
+    assert set(pairs["before"]) | set(pairs["after"]) <= set(person["person"])
+    rows = _told(tmp_path)
+    births = rows.filter(pl.col("born").is_not_null())
+    assert (births["born"] == births["true_born"]).mean() > 0.99
 
 
 def test_every_record_still_tells_of_its_person(told: Callable[..., pl.DataFrame]) -> None:
