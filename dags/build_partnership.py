@@ -17,7 +17,8 @@ same run, and every task may run twice with the same result.
 fail, they keep the last release whole.
 
 **When it fails.** *Skipped at `open_run`*: a required feed has not come; the log says which, and `landing.arrival` who
-owes it. *Skipped at `link`*: the run is live already, there is nothing to do. *Failed at `gate`*: the
+owes it. *Failed at `open_run`*: there is no key for the marts' pseudonyms; `send-returns key new marts` makes one.
+*Skipped at `link`*: the run is live already, there is nothing to do. *Failed at `gate`*: the
 candidate broke a blocking rule; `audit.check_result` says which, on how many rows and what to do, `audit.finding`
 lists every row. Mend the delivery or the model and trigger again: the gate is not retried, because the same run gives
 the same verdict. *Failed elsewhere*: read the log; for a model, `audit.model_result`.

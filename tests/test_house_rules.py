@@ -21,7 +21,7 @@ ROOMS = (
     {"quality"},
     {"returns"},
     {"stages"},
-    {"bench", "cli", "contract_commands", "demonstration", "orchestration", "screen", "simulate"},
+    {"bench", "cli", "contract_commands", "demonstration", "key_commands", "orchestration", "screen", "simulate"},
 )
 HEIGHT = {room: height for height, rooms in enumerate(ROOMS) for room in rooms}
 

@@ -25,6 +25,12 @@ class Settings:
     quiet_seconds: float = 0.0
     sftp_key: Path | None = None
     sftp_known_hosts: Path | None = None
+    key_folder: Path | None = None
+
+    @property
+    def keys(self) -> Path:
+        """The folder of the keys that make pseudonyms; on a server, one that is in no backup of the database."""
+        return self.key_folder or self.home / "secrets" / "keys"
 
     @property
     def changes(self) -> Path:
@@ -44,6 +50,7 @@ def load() -> Settings:
     SEND_RETURNS_DATABASE_URL_FILE names a file that holds the URL instead, as containers are given secrets.
     SEND_RETURNS_QUIET_SECONDS (5) is how long a delivery without a marker must have rested before it is read;
     SEND_RETURNS_SFTP_KEY and SEND_RETURNS_SFTP_KNOWN_HOSTS are the files by which an SFTP inbox is opened.
+    SEND_RETURNS_KEYS is the folder of the keys that make pseudonyms; `secrets/keys` of the home without it.
     """
     home = Path(os.environ.get("SEND_RETURNS_HOME") or PROJECT / ".send-returns").resolve()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -54,6 +61,7 @@ def load() -> Settings:
         quiet_seconds=_seconds("SEND_RETURNS_QUIET_SECONDS", "5"),
         sftp_key=_file("SEND_RETURNS_SFTP_KEY"),
         sftp_known_hosts=_file("SEND_RETURNS_SFTP_KNOWN_HOSTS") or Path.home() / ".ssh" / "known_hosts",
+        key_folder=_file("SEND_RETURNS_KEYS"),
     )
 
 
@@ -69,7 +77,7 @@ def _seconds(variable: str, default: str) -> float:
 
 def _file(variable: str) -> Path | None:
     value = os.environ.get(variable)
-    return Path(value).expanduser() if value else None
+    return Path(value).expanduser().resolve() if value else None
 
 
 def _secret(variable: str) -> str | None:

@@ -58,9 +58,13 @@ def replay(settings: Settings, as_of: date, feed: str | None = None) -> dict[str
 def open_run(settings: Settings, as_of: date, mode: Mode = "incremental") -> str:
     """Open the run of what has been accepted as of a date, and return its id. Raises NotReady when a feed is missing.
 
-    The id is a hash of the partnership, the date, the code, and the content of every delivery with the contract that it
-    was read under: the same inputs are the same run. In mode `full` a run that was already built is built again.
+    The id is a hash of the partnership, the date, the code, the name of the key that makes the marts' pseudonyms, and
+    the content of every delivery with the contract that it was read under: the same inputs are the same run. In mode
+    `full` a run that was already built is built again. Raises KeyRefused where there is no such key: no key, no run.
     """
+    from send_returns.identity import pseudonyms
+
+    key_id = pseudonyms.current(settings, pseudonyms.MARTS).key_id
     with warehouse.connect(settings, purpose="send-returns open run") as connection:
         landing.register(connection, settings.partnership, as_of)
         missing = landing.missing(connection, settings.partnership, as_of)
@@ -76,12 +80,16 @@ def open_run(settings: Settings, as_of: date, mode: Mode = "incremental") -> str
         manifest = "\n".join(sorted(delivered for _, delivered in deliveries))
         manifest_sha256 = hashlib.sha256(manifest.encode()).hexdigest()
         code = code_version()
-        key = f"{settings.partnership}\n{as_of}\n{code}\n{manifest_sha256}"
+        key = f"{settings.partnership}\n{as_of}\n{code}\n{key_id}\n{manifest_sha256}"
         run_id = "r" + hashlib.sha256(key.encode()).hexdigest()[:16]
         connection.execute(
             "insert into audit.run (run_id, partnership, as_of, mode, code_version, manifest_sha256, status)"
             " values (%s, %s, %s, %s, %s, %s, 'open') on conflict (run_id) do nothing",
             [run_id, settings.partnership, as_of, mode, code, manifest_sha256],
+        )
+        connection.execute(
+            "insert into audit.run_key (run_id, purpose, key_id) values (%s, %s, %s) on conflict do nothing",
+            [run_id, pseudonyms.MARTS, key_id],
         )
         if mode == "full":
             connection.execute("update audit.run set mode = 'full', status = 'open' where run_id = %s", [run_id])
@@ -116,10 +124,14 @@ def live_run(settings: Settings) -> str:
 
 
 def link(settings: Settings, run_id: str) -> dict[str, Any]:
-    """Give every person record of the run a person."""
+    """Give every person record of the run a person, and every person a pseudonym."""
     from send_returns import identity
+    from send_returns.identity import pseudonyms
 
-    return _timed(settings, run_id, "link", lambda: identity.link(settings, run_id))
+    def work() -> dict[str, Any]:
+        return {**identity.link(settings, run_id), **pseudonyms.assign(settings, run_id)}
+
+    return _timed(settings, run_id, "link", work)
 
 
 def build(settings: Settings, run_id: str, layer: Layer) -> dict[str, Any]:

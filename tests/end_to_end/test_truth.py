@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from send_returns import feeds, stages
+from send_returns.identity import pseudonyms
 from send_returns.identity.exact import SOURCES
 from send_returns.settings import Settings
 from send_returns.simulate import simulate
@@ -26,6 +27,7 @@ def test_both_lists_are_the_truth(database: Settings, tmp_path: Path, as_of: dat
     simulate(tmp_path, children=400, seed=as_of.year, as_of=as_of, mess="none")
     for organisation in feeds.ORGANISATIONS:
         stages.land(database, organisation, tmp_path / "inbox", as_of)
+    pseudonyms.new(database, pseudonyms.MARTS)
     run_id = stages.open_run(database, as_of)
     stages.link(database, run_id)
     for layer in stages.LAYERS:

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from send_returns import warehouse
+from send_returns.identity import pseudonyms
 from send_returns.orchestration.run import RunSummary, run_dags
 from send_returns.settings import Settings
 from send_returns.simulate import simulate
@@ -43,6 +44,7 @@ def without_sen2(module_database: Settings, inbox: Path, tmp_path_factory: pytes
         for feed in organisation.iterdir():
             if feed.name != "sen2":
                 (partial / organisation.name / feed.name).symlink_to(feed)
+    pseudonyms.new(module_database, pseudonyms.MARTS)
     said: list[str | None] = []
     output = tmp_path_factory.mktemp("output")
     summary = run_dags(module_database, as_of=AS_OF, inbox=partial, output=output, progress=said.append)

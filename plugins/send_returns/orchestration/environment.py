@@ -69,6 +69,8 @@ def own_environment(settings: Settings) -> dict[str, str]:
     own = {"SEND_RETURNS_HOME": str(settings.home), "SEND_RETURNS_PARTNERSHIP": settings.partnership}
     if settings.database_url:
         own["SEND_RETURNS_DATABASE_URL"] = settings.database_url
+    if settings.key_folder:
+        own["SEND_RETURNS_KEYS"] = str(settings.key_folder)
     return own
 
 
