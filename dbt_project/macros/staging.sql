@@ -3,6 +3,11 @@
     (select run_delivery.delivery_id from {{ source('audit', 'run_delivery') }} as run_delivery where run_delivery.run_id = '{{ var("run_id") }}')
 {%- endmacro %}
 
+{#- A postcode as one that is compared: upper case, no spaces, null when empty. -#}
+{% macro postcode(column) -%}
+    nullif(upper(replace({{ column }}, ' ', '')), '')
+{%- endmacro %}
+
 {#- A code as the lists write it: upper case, no spaces around it, null when empty. -#}
 {% macro code(column) -%}
     nullif(upper(btrim({{ column }})), '')

@@ -18,6 +18,7 @@
     'int_health_referral__open': "provider_code || '/' || referral_id",
     'int_child__listed': 'person_id',
     'int_child__identified': 'person_id',
+    'int_child__keyed': 'person_id',
     'int_child__joined': 'person_id',
 } %}
 {% for model, key in keys.items() %}

@@ -16,15 +16,21 @@ from (values
     (7, 'council', 'ehe_register', '2026_autumn', '2026-10-01', 'accepted'),
     (8, 'icb', 'csds', '2026', '2026-10-31', 'accepted'),
     (9, 'reference', 'gias', '2026-11', '2026-11-01', 'accepted'),
-    (10, 'council', 'school_census', '2026_autumn', '2026-10-01', 'superseded')
+    (10, 'council', 'school_census', '2026_autumn', '2026-10-01', 'superseded'),
+    (11, 'reference', 'postcode_lookup', '2025-08', '2025-08-01', 'accepted'),
+    (12, 'reference', 'postcode_lookup', '2026-08', '2026-08-01', 'accepted')
 ) as delivery (id, organisation, feed, period, reference_on, status);
 
 insert into audit.run (run_id, partnership, as_of, mode, code_version, manifest_sha256, status)
 values ('r1', 'hertfordshire', '2026-11-24', 'full', 'x', 'x', 'open');
-insert into audit.run_delivery select 'r1', id from generate_series(1, 9) as id;
+insert into audit.run_delivery select 'r1', id from generate_series(1, 12) as id where id <> 10;
+insert into audit.run_key values ('r1', 'marts', 'marts-2');
 
 insert into identity.person
 select name, 'hertfordshire', 'r1' from unnest('{anna,ben,cara,dev,ella,gita,hugo,ivy}'::text[]) as name;
+insert into identity.child_key
+select partnership, person_id, 'marts', key_id, encode(sha256(convert_to(key_id || ':' || person_id, 'UTF8')), 'hex')
+from identity.person, unnest('{marts-1,marts-2}'::text[]) as key_id;
 insert into identity.link (delivery_id, row_number, feed, table_name, person_id, method, score, explanation)
 select delivery_id, row_number, split_part(table_name, '__', 1), table_name, person_id, 'exact', 1, 'made by hand'
 from (values
@@ -43,13 +49,14 @@ from (values
 -- SEN2. Anna: everything. Ben: no UPN, sex or ethnicity that the lists know; a plan from before the return. Cara: educated at
 -- home. Dev: a plan that ceased.
 insert into raw_council.sen2__person (
-    persontableid, sen2tableid, personbirthdate, sex, ethnicity, upn, uniquelearnernumber, _delivery_id, _row_number
+    persontableid, sen2tableid, surname, forename, personbirthdate, sex, ethnicity, postcode, upn, uniquelearnernumber,
+    _delivery_id, _row_number
 )
 values
-('p1', 's1', '2012-02-29', 'F', 'WBRI', 'A123456789001', '1234567890', 1, 2),
-('p2', 's1', '2010-09-01', null, 'XXXX', null, null, 1, 3),
-('p3', 's1', '2015-03-03', '9', null, 'A123456789003', null, 1, 4),
-('p4', 's1', '2013-04-04', '1', 'REFU', 'A123456789004', null, 1, 5);
+('p1', 's1', 'Ash', 'Anna', '2012-02-29', 'F', 'WBRI', 'SG1 1AA', 'A123456789001', '1234567890', 1, 2),
+('p2', 's1', 'Birch', 'Ben', '2010-09-01', null, 'XXXX', null, null, null, 1, 3),
+('p3', 's1', 'Cedar', 'Cara', '2015-03-03', '9', null, 'ZZ9 9ZZ', 'A123456789003', null, 1, 4),
+('p4', 's1', 'Daw', 'Dev', '2013-04-04', '1', 'REFU', 'SG1 1AA', 'A123456789004', null, 1, 5);
 insert into raw_council.sen2__requests (requeststableid, persontableid, requestoutcome, _delivery_id, _row_number)
 values ('q1', 'p1', 'Y', 1, 2), ('q2', 'p2', 'H', 1, 3), ('q3', 'p3', 'Y', 1, 4), ('q4', 'p4', 'H', 1, 5);
 insert into raw_council.sen2__assessment (
@@ -159,3 +166,14 @@ insert into raw_reference.gias__establishment (
 values
 ('100001', 'Community school', 'Primary', 'Stevenage', 9, 2), ('100002', 'Academy special converter', 'Not applicable', 'Dacorum', 9, 3),
 ('100003', 'Pupil referral unit', 'Not applicable', 'Watford', 9, 4);
+
+-- Homes. Anna's district was another one a year ago; Ben's is in the census only; Cara's postcode is in no directory; Dev, on List 2, has
+-- moved by the census; Ella's postcode is listed twice.
+update raw_council.school_census__pupilonroll set postcode = home.postcode
+from (values ('A123456789001', 'hp1 1zz'), ('A123456789002', 'hp11aa'), ('A123456789004', 'WD17 1AA'), ('A123456789005', 'WD17 1AA')) as home (upn, postcode)
+where school_census__pupilonroll.upn = home.upn;
+insert into raw_reference.postcode_lookup__postcode (pcds, oslaua, _delivery_id, _row_number)
+values
+('SG1 1AA', 'E07000099', 11, 2),
+('SG1 1AA', 'E07000243', 12, 2), ('HP1 1AA', 'E07000096', 12, 3), ('HP1 1ZZ', 'E07000096', 12, 4), ('WD17 1AA', 'E07000103', 12, 5),
+('WD17 1AA', 'E07000098', 12, 6);

@@ -3,6 +3,7 @@
 import base64
 import csv
 import hashlib
+import json
 import os
 import secrets
 import socket
@@ -18,10 +19,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from send_returns import cli, clock, warehouse
+from send_returns import cli, clock, feeds, stages, warehouse
 from send_returns.identity import pseudonyms
 from send_returns.identity.pseudonyms import MARTS, KeyRefused
 from send_returns.settings import Settings
+from send_returns.simulate import simulate
 
 AS_OF = date(2026, 10, 30)
 
@@ -433,6 +435,21 @@ def _columns(connection: psycopg.Connection) -> Iterator[tuple[str, str, str]]:
     ).fetchall()
 
 
+def _holding(settings: Settings, texts: list[str]) -> list[str]:
+    """The columns of the database in which one of these texts occurs."""
+    found = []
+    with warehouse.connect(settings) as connection:
+        for schema, table, column in _columns(connection):
+            query = sql.SQL(
+                "select exists (select from {} where exists"
+                " (select from unnest(%s::text[]) as text where strpos(({})::text, text) > 0))"
+            ).format(sql.Identifier(schema, table), sql.Identifier(column))
+            if connection.execute(query, [texts]).fetchone() == (True,):
+                found.append(f"{schema}.{table}.{column}")
+        (activity,) = connection.execute("select string_agg(query, ' ') from pg_stat_activity").fetchone() or ("",)
+    return found + ["pg_stat_activity" for text in texts if text in activity]
+
+
 @pytest.mark.parametrize("role", ["marts_reader", "returns_reader"])
 def test_who_reads_marts_cannot_read_who_is_who(role: str, database: Settings) -> None:
     pseudonyms.new(database, MARTS)
@@ -461,3 +478,62 @@ def test_who_reads_marts_cannot_read_who_is_who(role: str, database: Settings) -
                         reader.execute(sql.SQL("select from {}").format(sql.Identifier(schema, table)))
         finally:
             owner.execute(sql.SQL("drop role {}").format(sql.Identifier(login)))
+
+
+# The whole of it.
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that was built: its id, its children by pseudonym, and what was counted."""
+
+    run_id: str
+    children: dict[str, tuple[str, ...]]
+    counts: dict[str, int]
+
+
+def _build(settings: Settings) -> Run:
+    run_id = stages.open_run(settings, AS_OF)
+    counts = stages.link(settings, run_id)
+    for layer in stages.LAYERS:
+        stages.build(settings, run_id, layer)
+    with warehouse.connect(settings) as connection:
+        rows = connection.execute(
+            "select child_key, key_id, birth_month_on::text, sex, district_code, has_plan::text from"
+            " candidate_marts.dim_child"
+        ).fetchall()
+    return Run(run_id, {row[0]: row[1:] for row in rows}, counts)
+
+
+@pytest.mark.slow
+def test_a_rotation_is_another_run_with_the_same_children_under_other_names(database: Settings, tmp_path: Path) -> None:
+    simulate(tmp_path, children=100, seed=5, as_of=AS_OF)
+    for organisation in feeds.ORGANISATIONS:
+        stages.land(database, organisation, tmp_path / "inbox", AS_OF)
+    with pytest.raises(KeyRefused, match="There is no key of marts"):
+        stages.open_run(database, AS_OF)
+
+    first = pseudonyms.new(database, MARTS)
+    before = _build(database)
+    assert stages.open_run(database, AS_OF) == before.run_id
+    assert before.counts["new_child_keys"] == before.counts["child_keys"] == before.counts["persons"] > 100
+    assert {row[0] for row in before.children.values()} == {"marts-1"}
+    assert sum(row[3] is not None for row in before.children.values()) > len(before.children) / 2
+
+    second = pseudonyms.rotate(database, MARTS)
+    after = _build(database)
+    assert after.run_id != before.run_id
+    assert not set(after.children) & set(before.children)
+    mapped = dict(pseudonyms.mapping(database, "marts-1"))
+    assert {mapped[child]: row[1:] for child, row in before.children.items()} == {
+        child: row[1:] for child, row in after.children.items()
+    }
+
+    texts = [text.decode() for key in (first, second) for text in _written(key.secret)[1:]]
+    assert _holding(database, [pseudonyms.child_key(first, "P0000000001")]) == ["identity.child_key.child_key"]
+    assert _holding(database, texts) == []
+    for path in database.home.rglob("*"):
+        if path.is_file() and path.parent != database.keys:
+            content = path.read_bytes()
+            assert not any(text.encode() in content for text in texts), path
+    assert json.loads((database.keys / "marts-1").read_text())["key"] == first.secret.hex()

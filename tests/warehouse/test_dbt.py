@@ -87,7 +87,7 @@ def test_health_is_joined_to_the_child(built: Settings) -> None:
     assert rows[1:] == [["ben", "1", "1"]]
 
 
-def test_the_marts_identify_nobody(built: Settings) -> None:
+def test_children_are_counted_by_what_they_need(built: Settings) -> None:
     rows = _csv(
         built,
         "select provision, primary_need, establishment_phase, establishment_district, children"
@@ -100,23 +100,37 @@ def test_the_marts_identify_nobody(built: Settings) -> None:
         ["SEN support", "OTH", "primary", "Stevenage", "1"],
         ["SEN support", "SEMH", "pru_ap", "Watford", "1"],
     ]
-    with connect(built) as connection:
-        columns = {
-            name
-            for (name,) in connection.execute(
-                "select column_name from information_schema.columns where table_schema = 'candidate_marts'"
-            )
-        }
-    assert not columns & {
-        "person_id",
-        "upn",
-        "uln",
-        "nhs_number",
-        "date_of_birth_on",
-        "surname",
-        "forename",
-        "postcode",
-    }
+
+
+def test_a_child_is_in_the_marts_by_pseudonym_month_and_district(built: Settings) -> None:
+    rows = _csv(
+        built,
+        "select child_key.person_id, child.key_id, birth_month_on, sex, ethnicity, district_code, has_plan,"
+        " has_sen_support from candidate_marts.dim_child as child join identity.child_key using (child_key) order by 1",
+    )
+    assert rows[1:] == [
+        ["anna", "marts-2", "2012-02-01", "F", "WBRI", "E07000243", "t", "f"],
+        ["ben", "marts-2", "2010-09-01", "M", "UNKNOWN", "E07000096", "t", "f"],
+        ["cara", "marts-2", "2015-03-01", "U", "", "", "t", "f"],
+        ["dev", "marts-2", "2013-04-01", "M", "REFU", "E07000103", "f", "t"],
+        ["ella", "marts-2", "2016-05-01", "F", "BCRB", "E07000103", "f", "t"],
+    ]
+
+
+def test_the_order_of_children_tells_nothing(built: Settings) -> None:
+    keys = [row[0] for row in _csv(built, "select child_key from candidate_marts.dim_child")[1:]]
+    assert keys == sorted(keys)
+
+
+def test_a_child_without_a_pseudonym_stops_the_build(database: Settings) -> None:
+    _fill(database)
+    with connect(database) as connection:
+        connection.execute("delete from identity.child_key where person_id = 'anna' and key_id = 'marts-2'")
+    for layer in LAYERS[:2]:
+        dbt.build(database, "r1", layer)
+    with pytest.raises(dbt.BuildFailed, match='dim_child: null value in column "child_key"') as failure:
+        dbt.build(database, "r1", "returns")
+    assert "2012" not in str(failure.value)
 
 
 def test_the_board_in_force_answers(built: Settings) -> None:
@@ -151,7 +165,7 @@ def test_every_node_leaves_a_result(built: Settings) -> None:
 def test_a_second_build_gives_the_same_rows(built: Settings) -> None:
     queries = [f"select * from candidate_returns.return_annex_a__list_{number}" for number in (1, 2)]
     before = [_csv(built, query) for query in queries]
-    assert dbt.build(built, "r1", "returns") == {"models": 4, "tests": 7}
+    assert dbt.build(built, "r1", "returns") == {"models": 5, "tests": 8}
     assert [_csv(built, query) for query in queries] == before
 
 

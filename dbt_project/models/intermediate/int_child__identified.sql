@@ -19,6 +19,7 @@ merged as (
         coalesce(person.date_of_birth_on, enrolment.date_of_birth_on) as date_of_birth_on,
         coalesce(person.gender_source, enrolment.gender_source) as gender_source,
         coalesce(person.ethnicity_source, enrolment.ethnicity_source) as ethnicity_source,
+        coalesce(person.postcode, enrolment.postcode) as postcode,
         coalesce(enrolment.is_pupil_premium, false) as is_pupil_premium
     from {{ ref('int_child__listed') }} as child
     left join sen2_person as person
@@ -30,6 +31,15 @@ merged as (
             child.person_id = enrolment.person_id
             and enrolment.preference is not null
             and enrolment.recency = 1
+),
+
+district as (
+    select distinct on (directory.postcode)
+        directory.postcode,
+        directory.district_code
+    from {{ ref('stg_postcode_lookup__postcode') }} as directory
+    where directory.postcode in (select home.postcode from merged as home)
+    order by directory.postcode asc, directory._row_number asc
 )
 
 select
@@ -41,9 +51,12 @@ select
     {{ age_at('merged.date_of_birth_on', as_of()) }} as age_years,
     coalesce(gender.gender, 'U') as gender,
     case when merged.ethnicity_source is not null then coalesce(ethnicity.ethnicity, 'UNKNOWN') end as ethnicity,
+    district.district_code,
     merged.is_pupil_premium
 from merged
 left join {{ ref('gender_codes') }} as gender
     on merged.gender_source = gender.gender_source
 left join {{ ref('ethnicity_codes') }} as ethnicity
     on merged.ethnicity_source = ethnicity.ethnicity
+left join district
+    on merged.postcode = district.postcode

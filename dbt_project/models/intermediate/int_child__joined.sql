@@ -40,6 +40,7 @@ select
     child.age_years,
     child.gender,
     child.ethnicity,
+    child.district_code,
     issued.initial_plan_issued_on,
     case when plan.started_on > issued.initial_plan_issued_on then plan.started_on end as updated_plan_issued_on,
     reviewed.last_reviewed_on as plan_last_reviewed_on,

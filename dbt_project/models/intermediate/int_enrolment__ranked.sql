@@ -9,6 +9,7 @@ with joined as (
         pupil.date_of_birth_on,
         pupil.gender_source,
         pupil.ethnicity_source,
+        pupil.postcode,
         pupil.is_pupil_premium,
         pupil.enrolment_status,
         status.preference,

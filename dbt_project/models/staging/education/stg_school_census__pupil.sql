@@ -6,6 +6,7 @@ select
     pupil.dob as date_of_birth_on,
     {{ code('pupil.sex') }} as gender_source,
     {{ code('pupil.ethnicity') }} as ethnicity_source,
+    {{ postcode('pupil.postcode') }} as postcode,
     pupil.entrydate as entered_on,
     {{ code('pupil.enrolstatus') }} as enrolment_status,
     {{ code('pupil.senprovision') }} as sen_provision,

@@ -5,6 +5,7 @@ select
     person.personbirthdate as date_of_birth_on,
     {{ code('person.sex') }} as gender_source,
     {{ code('person.ethnicity') }} as ethnicity_source,
+    {{ postcode('person.postcode') }} as postcode,
     delivery.reference_on,
     person._delivery_id,
     person._row_number,
