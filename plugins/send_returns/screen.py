@@ -177,21 +177,30 @@ def _run(console: Console, connection: psycopg.Connection, summary: "RunSummary"
 
 
 def _feeds(connection: psycopg.Connection, run_id: str) -> Table:
-    table = _table("Feeds landed", "Feed", "#Arrived", "#Rows in", "#Loaded", "#Quarantined", "#Findings")
     rows = connection.execute(
         "select feed, count(*), sum(rows_in)::bigint, sum(rows_loaded)::bigint, sum(rows_quarantined)::bigint,"
-        " sum(findings)::bigint from landing.delivery join audit.run_delivery using (delivery_id)"
+        " sum(delivery.rows_erased)::bigint, sum(findings)::bigint"
+        " from landing.delivery join audit.run_delivery using (delivery_id)"
         " cross join lateral (select count(*) as findings from audit.finding as f"
         " where f.delivery_id = delivery.delivery_id) as f"
         " where run_id = %s group by feed order by feed",
         [run_id],
     ).fetchall()
-    for feed, *numbers in rows:
-        table.add_row(feed, *(f"{number:,}" for number in numbers))
-    totals = [sum(row[position] for row in rows) for position in range(1, 6)]
-    table.add_section()
-    table.add_row("all", *(f"{total:,}" for total in totals), style="bold")
-    table.caption = "Rows in = loaded + quarantined, held by the database. Findings are kept and flagged, not refused."
+    totals = [sum(row[position] for row in rows) for position in range(1, 7)]
+    is_erased = totals[4] > 0
+    table = _table(
+        "Feeds landed",
+        *("Feed", "#Arrived", "#Rows in", "#Loaded", "#Quarantined"),
+        *(["#Erased"] if is_erased else []),
+        "#Findings",
+    )
+    for feed, *numbers in [*rows, ("all", *totals)]:
+        if feed == "all":
+            table.add_section()
+        shown = numbers if is_erased else [*numbers[:4], numbers[5]]
+        table.add_row(feed, *(f"{number:,}" for number in shown), style="bold" if feed == "all" else None)
+    comes_to = "loaded + quarantined + erased" if is_erased else "loaded + quarantined"
+    table.caption = f"Rows in = {comes_to}, held by the database. Findings are kept and flagged, not refused."
     table.caption_justify = "left"
     return table
 

@@ -58,7 +58,9 @@ def test_an_accepted_delivery_is_told_in_full(database: Settings, inbox: Path) -
     deliver(database, inbox, "ehe_register", "2026-10-01.csv", EHE + rows(100) + bad)
     told, book = receipt(database, "ehe_register", "2026-10-01.csv")
     assert (told["status"], told["period"], told["describes"]) == ("accepted", "2026-10-01", "2026-10-01")
-    assert told["tables"] == [{"table": "child", "rows_in": 102, "rows_loaded": 101, "rows_quarantined": 1}]
+    assert told["tables"] == [
+        {"table": "child", "rows_in": 102, "rows_loaded": 101, "rows_quarantined": 1, "rows_erased": 0}
+    ]
     assert [file["encoding"] for file in told["files"]] == ["utf-8-sig"]
     assert "send the whole delivery again" in told["to_do"]
     assert book.sheetnames == ["Summary", "Findings by rule", "Rows to fix", "Accepted", "Still owed"]

@@ -6,6 +6,7 @@ In the shape of a submission report: a summary, findings by rule, then the rows 
 import hashlib
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -55,7 +56,9 @@ class _Delivery:
     rows_in: int
     rows_loaded: int
     rows_quarantined: int
+    rows_erased: int
     received_at: datetime
+    is_expired: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class _Group:
 class _Receipt:
     delivery: _Delivery
     feed: feeds.Feed | None
-    tables: list[tuple[str, int, int, int]]
+    tables: list[tuple[str, int, int, int, int]]
     files: list[tuple[str, str, int, str | None]]
     groups: list[_Group]
     keys: dict[tuple[str, int], str]
@@ -118,14 +121,18 @@ def write(settings: Settings, as_of: date, organisation: str | None = None) -> i
     """Write the receipt of every delivery whose outcome is not yet in the outbox; returns how many were written.
 
     `<home>/outbox/<organisation>/<feed>/<delivery>/receipt.xlsx` and `receipt.json`. A receipt that tells of the
-    outcome already is left as it is; what is still owed is as of the day on which it was written.
+    outcome already is left as it is; what is still owed is as of the day on which it was written. The receipt of a
+    delivery whose time is over goes.
     """
     known = {feed.id: feed for feed in feeds.feeds(changes=settings.changes)}
     written = 0
     with warehouse.connect(settings, purpose="send-returns receipts") as connection:
         still_owed = owed(connection, settings.partnership, as_of)
         for delivery, name in _named(_deliveries(connection, settings.partnership, organisation)):
-            folder = settings.folder("outbox", delivery.organisation, delivery.feed, name)
+            if delivery.is_expired:
+                shutil.rmtree(settings.home / _place(delivery, name), ignore_errors=True)
+                continue
+            folder = settings.folder(*_place(delivery, name).parts)
             fingerprint = _fingerprint(delivery)
             if _written(folder) == fingerprint:
                 continue
@@ -139,13 +146,22 @@ def write(settings: Settings, as_of: date, organisation: str | None = None) -> i
     return written
 
 
+def places(connection: psycopg.Connection, partnership: str) -> dict[int, Path]:
+    """The folder below home that each delivery's receipt is in."""
+    return {
+        delivery.delivery_id: _place(delivery, name)
+        for delivery, name in _named(_deliveries(connection, partnership, None))
+    }
+
+
 def _deliveries(connection: psycopg.Connection, partnership: str, organisation: str | None) -> list[_Delivery]:
     """The last reading of everything that came, in the order in which it came."""
     with connection.cursor(row_factory=class_row(_Delivery)) as cursor:
         return cursor.execute(
             "select * from (select distinct on (feed, content_sha256, named_for)"
             " delivery_id, organisation, feed, contract_version, name, content_sha256, period_key, reference_on,"
-            " status, reason, rows_in, rows_loaded, rows_quarantined, received_at from landing.delivery"
+            " status, reason, rows_in, rows_loaded, rows_quarantined, rows_erased, received_at,"
+            " expired_by is not null as is_expired from landing.delivery"
             " where partnership = %s and (%s::text is null or organisation = %s)"
             " order by feed, content_sha256, named_for, status = 'superseded', accepted_at desc nulls last,"
             " delivery_id) as reading order by received_at, delivery_id",
@@ -163,6 +179,10 @@ def _named(deliveries: Sequence[_Delivery]) -> Iterator[tuple[_Delivery, str]]:
             name = f"{name}~{delivery.content_sha256[:12]}"
         taken.add((delivery.feed, name))
         yield delivery, name
+
+
+def _place(delivery: _Delivery, name: str) -> Path:
+    return Path("outbox", delivery.organisation, delivery.feed, name)
 
 
 def _fingerprint(delivery: _Delivery) -> str:
@@ -189,8 +209,8 @@ def _receipt(
     as_of: date,
 ) -> _Receipt:
     tables = connection.execute(
-        "select table_name, rows_in, rows_loaded, rows_quarantined from landing.delivery_table where delivery_id = %s"
-        ' order by table_name collate "C"',
+        "select table_name, rows_in, rows_loaded, rows_quarantined, rows_erased from landing.delivery_table"
+        ' where delivery_id = %s order by table_name collate "C"',
         [delivery.delivery_id],
     ).fetchall()
     files = connection.execute(
@@ -262,8 +282,14 @@ def _json(path: Path, receipt: _Receipt, fingerprint: str) -> None:
             for name, sha256, size, encoding in receipt.files
         ],
         "tables": [
-            {"table": table, "rows_in": rows_in, "rows_loaded": loaded, "rows_quarantined": quarantined}
-            for table, rows_in, loaded, quarantined in receipt.tables
+            {
+                "table": table,
+                "rows_in": rows_in,
+                "rows_loaded": loaded,
+                "rows_quarantined": quarantined,
+                "rows_erased": erased,
+            }
+            for table, rows_in, loaded, quarantined, erased in receipt.tables
         ],
         "still_owed_as_of": receipt.as_of.isoformat(),
         "still_owed": [
@@ -404,9 +430,12 @@ def _summary(book: _Book, receipt: _Receipt) -> None:
 
     heading("Rows")
     meaning = {table.name: table.description for table in feed.tables} if feed else {}
-    rows: list[tuple[Cell, ...]] = [(name, meaning.get(name), *counts) for name, *counts in receipt.tables]
-    rows.append(("All tables", None, delivery.rows_in, delivery.rows_loaded, delivery.rows_quarantined))
-    at = book.table(sheet, at, ("Table", "What it holds", "Rows in", "Loaded", "Quarantined"), rows)
+    total = ("All tables", delivery.rows_in, delivery.rows_loaded, delivery.rows_quarantined, delivery.rows_erased)
+    heads = ["Table", "What it holds", "Rows in", "Loaded", "Quarantined", *(["Removed"] if total[-1] else [])]
+    rows: list[tuple[Cell, ...]] = [
+        (name, meaning.get(name), *counts)[: len(heads)] for name, *counts in [*receipt.tables, total]
+    ]
+    at = book.table(sheet, at, heads, rows)
     heading("Findings")
     counted: Counter[str] = Counter()
     for group in receipt.groups:
@@ -485,7 +514,7 @@ def _to_fix(book: _Book, receipt: _Receipt) -> None:
 def _accepted(book: _Book, receipt: _Receipt) -> None:
     sheet = book.sheet("Accepted", "What was accepted", (30, 60, 14))
     meaning = {table.name: table.description for table in receipt.feed.tables} if receipt.feed else {}
-    rows = [(table, meaning.get(table, ""), loaded) for table, _, loaded, _ in receipt.tables]
+    rows = [(table, meaning.get(table, ""), loaded) for table, _, loaded, *_ in receipt.tables]
     if receipt.delivery.status != "accepted":
         sheet.write_string(2, 0, f"{STATUS[receipt.delivery.status]}.", book.formats["plain"])
     elif rows:

@@ -17,7 +17,18 @@ from send_returns.landing.raw_tables import ensure_raw_tables
 from send_returns.landing.reading import Arrived, Landing
 from send_returns.settings import Settings
 
-OUTCOMES = ("read_again", "accepted", "refused", "held", "duplicate", "damaged", "rows_in", "loaded", "quarantined")
+OUTCOMES = (
+    "read_again",
+    "accepted",
+    "refused",
+    "held",
+    "duplicate",
+    "damaged",
+    "withheld",
+    "rows_in",
+    "loaded",
+    "quarantined",
+)
 # A cell that could not be read, a code that was not known, a column that was kept aside.
 DRIFT = ["F01", "F02", "F07"]
 log = logging.getLogger(__name__)
@@ -28,7 +39,7 @@ def replay(settings: Settings, as_of: date, feed: str | None = None, of: Partner
 
     An accepted reading takes the place of the earlier one of the same bytes, which stays for the runs that read it.
     Nothing is read twice under one contract. Returns counts, `damaged` being deliveries whose archived files are not
-    what they were. `feed`: only this one. Raises Failure.
+    what they were, and `withheld` those whose files a removal took away. `feed`: only this one. Raises Failure.
     """
     whose = of or partnership(settings.partnership, as_of)
     contracts = feeds.feeds(changes=settings.changes)
@@ -41,6 +52,15 @@ def replay(settings: Settings, as_of: date, feed: str | None = None, of: Partner
         connection.commit()
         for one in known:
             for delivery in _unfinished(connection, whose, one):
+                if _is_withheld(connection, delivery):
+                    log.warning(
+                        "%s: delivery %d is no longer in the archive, by the right of a person or at the end of its"
+                        " time, and cannot be read again: ask for a new extract.",
+                        one.id,
+                        delivery,
+                    )
+                    counts["withheld"] += 1
+                    continue
                 arrived = _from_archive(settings, connection, delivery)
                 if arrived is None:
                     log.error("%s: delivery %d is not in the archive as it arrived.", one.id, delivery)
@@ -64,6 +84,13 @@ def _unfinished(connection: psycopg.Connection, whose: Partnership, feed: feeds.
         [whose.id, feed.id, feed.version, DRIFT],
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def _is_withheld(connection: psycopg.Connection, delivery: int) -> bool:
+    row = connection.execute(
+        "select 1 from landing.delivery_file where delivery_id = %s and removed_by is not null limit 1", [delivery]
+    ).fetchone()
+    return row is not None
 
 
 def _from_archive(settings: Settings, connection: psycopg.Connection, delivery: int) -> Arrived | None:

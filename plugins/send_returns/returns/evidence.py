@@ -33,7 +33,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One delivery of the run's manifest and its reconciliation: `rows_in` = `rows_loaded` + `rows_quarantined`."""
+    """One delivery of the run's manifest, and what `rows_in` comes to: those loaded, quarantined, and erased since."""
 
     delivery_id: int
     organisation: str
@@ -45,6 +45,7 @@ class Delivery:
     rows_in: int
     rows_loaded: int
     rows_quarantined: int
+    rows_erased: int
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,8 @@ def gather(connection: psycopg.Connection, run: Run, suite: str) -> Evidence:
         connection,
         Delivery,
         "select delivery_id, organisation, feed, contract_version, period_key, reference_on, content_sha256, rows_in,"
-        " rows_loaded, rows_quarantined from landing.delivery join audit.run_delivery using (delivery_id)"
+        " rows_loaded, rows_quarantined, delivery.rows_erased"
+        " from landing.delivery join audit.run_delivery using (delivery_id)"
         ' where run_id = %s order by feed collate "C", reference_on, period_key collate "C", delivery_id',
         (run.run_id,),
     )

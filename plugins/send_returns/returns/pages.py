@@ -72,10 +72,12 @@ def statement(
     """The data quality statement. `counts` by sheet name, `rules` by code."""
     run = evidence.run
     deliveries, linkage = evidence.deliveries, evidence.linkage
-    received, loaded, aside = (
+    received, loaded, aside, erased = (
         sum(getattr(delivery, name) for delivery in deliveries)
-        for name in ("rows_in", "rows_loaded", "rows_quarantined")
+        for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_erased")
     )
+    removed = f" + {erased:,} removed, because somebody has a right that they be" if erased else ""
+    aside_or_removed = "Set aside or removed" if erased else "Set aside"
     failing = [result for result in evidence.rules if result.outcome != "pass"]
     passing = [result for result in evidence.rules if result.outcome == "pass"]
     blocks: list[Heading | Paragraph | Table] = [
@@ -88,12 +90,12 @@ def statement(
         Heading("What the lists were built from"),
         Paragraph(
             f"Every row that arrived was either loaded or set aside with its reason: {received:,} received ="
-            f" {loaded:,} loaded + {aside:,} set aside. A row is set aside when it cannot be tied to a child or"
-            " record; a doubtful value is kept and counted below instead. The fingerprint is the beginning of the"
-            " delivery's SHA-256; the manifest has it whole."
+            f" {loaded:,} loaded + {aside:,} set aside{removed}."
+            " A row is set aside when it cannot be tied to a child or record; a doubtful value is kept and counted"
+            " below instead. The fingerprint is the beginning of the delivery's SHA-256; the manifest has it whole."
         ),
         Table(
-            ["Feed", "Period", "From", "Reference date", "Rows received", "Loaded", "Set aside", "Fingerprint"],
+            ["Feed", "Period", "From", "Reference date", "Rows received", "Loaded", aside_or_removed, "Fingerprint"],
             [
                 [
                     declaration.feeds.get(delivery.feed, delivery.feed),
@@ -102,7 +104,7 @@ def statement(
                     uk_date(delivery.reference_on) if delivery.reference_on else "",
                     delivery.rows_in,
                     delivery.rows_loaded,
-                    delivery.rows_quarantined,
+                    delivery.rows_quarantined + delivery.rows_erased,
                     delivery.content_sha256[:16],
                 ]
                 for delivery in deliveries
