@@ -3,8 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -40,11 +40,7 @@ def _administer(settings: Settings, statement: sql.Composed) -> None:
         connection.execute(statement)
 
 
-def _drop(settings: Settings, name: str) -> None:
-    """End whoever still works in the database, then drop it.
-
-    Not `with (force)`: that also ends autovacuum's workers, which an ordinary role may not. A plain drop cancels those.
-    """
+def _end_sessions(settings: Settings, name: str) -> None:
     _administer(
         settings,
         sql.SQL(
@@ -52,6 +48,14 @@ def _drop(settings: Settings, name: str) -> None:
             " where datname = {} and backend_type = 'client backend'"
         ).format(sql.Literal(name)),
     )
+
+
+def _drop(settings: Settings, name: str) -> None:
+    """End whoever still works in the database, then drop it.
+
+    Not `with (force)`: that also ends autovacuum's workers, which an ordinary role may not. A plain drop cancels those.
+    """
+    _end_sessions(settings, name)
     _administer(settings, sql.SQL("drop database {}").format(sql.Identifier(name)))
 
 
@@ -89,3 +93,15 @@ def module_database(server: Settings, template: str, tmp_path_factory: pytest.Te
     """The same for tests of one module that share what they only read, because it takes long to build."""
     with _fresh(server, template, tmp_path_factory.mktemp("module") / "home") as settings:
         yield settings
+
+
+@pytest.fixture(scope="session")
+def copy_of(server: Settings) -> Callable[[Settings, Path], AbstractContextManager[Settings]]:
+    """Settings of a fresh copy of another's database, with a fresh home: for what takes long to build."""
+
+    def copy(of: Settings, home: Path) -> AbstractContextManager[Settings]:
+        name = warehouse.address(of).database
+        _end_sessions(server, name)
+        return _fresh(server, name, home)
+
+    return copy

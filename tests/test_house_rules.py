@@ -20,8 +20,19 @@ ROOMS = (
     {"identity"},
     {"quality"},
     {"returns"},
+    {"rights"},
     {"stages"},
-    {"bench", "cli", "contract_commands", "demonstration", "key_commands", "orchestration", "screen", "simulate"},
+    {
+        "bench",
+        "cli",
+        "contract_commands",
+        "demonstration",
+        "key_commands",
+        "orchestration",
+        "rights_commands",
+        "screen",
+        "simulate",
+    },
 )
 HEIGHT = {room: height for height, rooms in enumerate(ROOMS) for room in rooms}
 

@@ -32,25 +32,30 @@ class NotReady(Failure):
 def land(settings: Settings, organisation: str, inbox: Path | str, as_of: date) -> dict[str, Any]:
     """Land what `inbox` holds of one organisation ('council', 'icb' or 'reference'): deliveries and rows, counted.
 
-    `inbox` is a folder, or the URL of an SFTP server or S3 bucket.
+    `inbox` is a folder, or the URL of an SFTP server or S3 bucket. Rows of people who have a right to be left out are
+    dropped and counted as erased.
     """
+    from send_returns import rights
 
     def work() -> dict[str, Any]:
         counts = landing.land(settings, organisation, inbox, as_of)
+        erased = rights.apply(settings, as_of)
         receipts.write(settings, as_of, organisation)
         drift.propose(settings, organisation)
-        return {name: count for name, count in counts.items() if name != "feeds"}
+        return {name: count for name, count in counts.items() if name != "feeds"} | {"erased": erased}
 
     return _timed(settings, f"{settings.partnership}/{as_of}", f"land {organisation}", work)
 
 
 def replay(settings: Settings, as_of: date, feed: str | None = None) -> dict[str, Any]:
     """Read again, under the newest contract, what was refused or not wholly let in; of all feeds, or of one."""
+    from send_returns import rights
 
     def work() -> dict[str, Any]:
         counts = landing.replay(settings, as_of, feed)
+        erased = rights.apply(settings, as_of)
         receipts.write(settings, as_of)
-        return counts
+        return counts | {"erased": erased}
 
     return _timed(settings, f"{settings.partnership}/{as_of}", f"replay {feed or 'all'}", work)
 
@@ -72,12 +77,12 @@ def open_run(settings: Settings, as_of: date, mode: Mode = "incremental") -> str
             connection.commit()
             raise NotReady(missing)
         deliveries = connection.execute(
-            "select delivery_id, concat_ws(' ', feed, content_sha256, named_for, contract_version)"
-            " from landing.delivery where partnership = %s and status = 'accepted'"
+            "select delivery_id, concat_ws(' ', feed, content_sha256, named_for, contract_version,"
+            " nullif(rows_erased, 0)), rows_erased from landing.delivery where partnership = %s and status = 'accepted'"
             " and (reference_on is null or reference_on <= %s)",
             [settings.partnership, as_of],
         ).fetchall()
-        manifest = "\n".join(sorted(delivered for _, delivered in deliveries))
+        manifest = "\n".join(sorted(delivered for _, delivered, _ in deliveries))
         manifest_sha256 = hashlib.sha256(manifest.encode()).hexdigest()
         code = code_version()
         key = f"{settings.partnership}\n{as_of}\n{code}\n{key_id}\n{manifest_sha256}"
@@ -95,8 +100,9 @@ def open_run(settings: Settings, as_of: date, mode: Mode = "incremental") -> str
             connection.execute("update audit.run set mode = 'full', status = 'open' where run_id = %s", [run_id])
         with connection.cursor() as cursor:
             cursor.executemany(
-                "insert into audit.run_delivery (run_id, delivery_id) values (%s, %s) on conflict do nothing",
-                [(run_id, delivery_id) for delivery_id, _ in deliveries],
+                "insert into audit.run_delivery (run_id, delivery_id, rows_erased) values (%s, %s, %s)"
+                " on conflict do nothing",
+                [(run_id, delivery_id, erased) for delivery_id, _, erased in deliveries],
             )
     return run_id
 
@@ -124,12 +130,16 @@ def live_run(settings: Settings) -> str:
 
 
 def link(settings: Settings, run_id: str) -> dict[str, Any]:
-    """Give every person record of the run a person, and every person a pseudonym."""
-    from send_returns import identity
+    """Give every person record of the run a person, and every person a pseudonym.
+
+    Records of people who have a right to be left out are not among them: they go.
+    """
+    from send_returns import identity, rights
     from send_returns.identity import pseudonyms
 
     def work() -> dict[str, Any]:
-        return {**identity.link(settings, run_id), **pseudonyms.assign(settings, run_id)}
+        erased = rights.apply_to_run(settings, run_id)
+        return {**identity.link(settings, run_id), **pseudonyms.assign(settings, run_id), "erased": erased}
 
     return _timed(settings, run_id, "link", work)
 

@@ -90,7 +90,7 @@ class Examiner:
 
     def source(self, path: Path, name: str) -> Source:
         """What was found of the file at `path`, delivered as `name`. Raises OSError."""
-        container = _container(self._start)
+        container = container_of(self._start)
         wide = _wide(self._start)
         if container:
             encoding, is_clean = "binary", False
@@ -114,7 +114,8 @@ class Examiner:
         return self._utf8 is not None and not self._utf8.getstate()[0]
 
 
-def _container(start: bytes) -> str | None:
+def container_of(start: bytes) -> str | None:
+    """What a file is packed as, by its first `START_BYTES`; None for what may be text."""
     if start[TAR_AT : TAR_AT + 5] == b"ustar":
         return "tar"
     return next((container for magic, container in CONTAINERS if start.startswith(magic)), None)

@@ -76,7 +76,7 @@ def statement(
         sum(getattr(delivery, name) for delivery in deliveries)
         for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_erased")
     )
-    removed = f" + {erased:,} removed, because somebody has a right that they be" if erased else ""
+    removed = f" + {erased:,} removed, by the right of a person or at the end of their time" if erased else ""
     aside_or_removed = "Set aside or removed" if erased else "Set aside"
     failing = [result for result in evidence.rules if result.outcome != "pass"]
     passing = [result for result in evidence.rules if result.outcome == "pass"]

@@ -1,0 +1,7 @@
+"""A person's rights over what is held of them, and the end of the time for which anything is held."""
+
+from send_returns.rights.erasure import Removed, apply, apply_to_run, erase, opt_out, withdraw
+from send_returns.rights.people import find
+from send_returns.rights.subject import Held, look
+
+__all__ = ["Held", "Removed", "apply", "apply_to_run", "erase", "find", "look", "opt_out", "withdraw"]
