@@ -158,7 +158,7 @@ def _of_feed(contract: "feeds.Feed", described: "feeds.Described") -> Iterator[t
     yield "When", f"{contract.due.words}; a run takes it for {contract.max_age_days} days"
     yield "A run", "waits for it" if contract.required else "does not wait for it"
     yield "Lawful basis", contract.lawful_basis
-    yield "Kept for", f"{contract.retention_years} years"
+    yield "Kept for", contract.retention.words
     yield "Minimisation", contract.minimisation
     yield "Refused", f"with more than {contract.tolerance:.0%} of rows in quarantine"
     yield "Last time", f"a table that differs by more than {contract.max_change:.0%} is told"

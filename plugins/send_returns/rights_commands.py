@@ -20,7 +20,7 @@ from send_returns.failure import Failure
 from send_returns.settings import Settings
 
 if TYPE_CHECKING:
-    from send_returns.rights import Held, Removed
+    from send_returns.rights import Held, Past, Removed
 
 app = typer.Typer()
 WIDE = 160
@@ -169,6 +169,48 @@ def opt_out(
             _console().print(f"Removal {removed.removal_id} is on record, and is carried out on {from_}.")
         else:
             _tell(settings, held, removed)
+
+
+@app.command()
+def retention(
+    as_of: Annotated[
+        date | None, typer.Option(parser=_day, metavar="YYYY-MM-DD", help="The day to look from. [default: today]")
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Remove what is past its time and waits for nothing.")] = False,
+    by: By = None,
+    yes: Yes = False,
+) -> None:
+    """What is past the time for which its contract says that it is kept; with --apply it goes, on record."""
+    from send_returns import rights
+
+    if apply and as_of and as_of > clock.today():
+        raise typer.BadParameter("What will be past its time on a day to come can be listed, and not yet removed.")
+    with _ready() as settings:
+        day = as_of or clock.today()
+        found = rights.past(settings, day)
+        console = _console()
+        _section(console, f"Past its time on {day:%d %B %Y}", [_listed(one) for one in found])
+        due = [one for one in found if one.waits_until is None]
+        if not due:
+            console.print("Nothing is to be removed.")
+        elif not apply:
+            console.print(f"{len(due):,} deliveries are to be removed: `send-returns retention --apply`.")
+        else:
+            if not yes:
+                typer.confirm(f"Remove {len(due):,} deliveries and what was made of them alone, for good?", abort=True)
+            expired = rights.expire(settings, day, by or getpass.getuser())
+            _section(console, f"Removal {expired.removal_id}", [dict(sorted(expired.counts.items()))])
+
+
+def _listed(one: "Past") -> dict[str, Any]:
+    return {
+        "feed": one.feed,
+        "delivery": one.name,
+        "received": one.received_on,
+        "was kept until": one.until,
+        "rows": f"{one.rows:,}",
+        "waits for a return until": one.waits_until or "",
+    }
 
 
 def _confirm(held: "Held", what: str, *, yes: bool) -> None:

@@ -85,7 +85,7 @@ def test_contract_says_all_that_a_supplier_and_an_engineer_need(feed: feeds.Feed
     assert feed.supplier
     assert feed.cadence
     assert feed.lawful_basis
-    assert feed.retention_years > 0
+    assert feed.retention.years > 0
     assert 0 < feed.tolerance < 1
     assert feed.max_age_days > 0
     assert feed.purpose

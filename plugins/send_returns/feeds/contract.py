@@ -2,8 +2,8 @@
 
 What the standard has no place for is under `customProperties`: a column's `codes` (a list in `codes.yml`), `values` (a
 map in `values.yml`), `check`, `personal_data` and `alternative_to`; a table's `file` pattern and `xml` record; a feed's
-supplier, due days, tolerance, period and partner. A contract is that of the earliest year described; later years are
-changes to it.
+supplier, due days, tolerance, retention, period and partner. A contract is that of the earliest year described; later
+years are changes to it.
 """
 
 import copy
@@ -144,6 +144,22 @@ class PeriodRule:
         return self._end(year)
 
 
+class Retention(NamedTuple):
+    """How long a delivery is kept: `years` from the day of its receipt, in England.
+
+    `waits_for_release`: longer where a published return was made from it, until that return's own time is over.
+    """
+
+    years: int
+    waits_for_release: bool
+
+    @property
+    def words(self) -> str:
+        """The same for a person."""
+        waits = ", and as long as a return that was made from it" if self.waits_for_release else ""
+        return f"{self.years} years from receipt{waits}"
+
+
 class Volume(NamedTuple):
     """How many rows of a table a delivery should have, both included."""
 
@@ -155,7 +171,7 @@ class Volume(NamedTuple):
 class Feed:
     """A feed's contract. `partner`: (table, column) that must hold the partnership's LA number, where the feed says it.
 
-    `tolerance`: share of rows in quarantine beyond which a delivery is refused. `retention_years` from receipt.
+    `tolerance`: share of rows in quarantine beyond which a delivery is refused.
     `format`: `local` for a layout that is defined here. `nothing`: cells that mean that there is nothing.
     `max_change`: share by which a table may differ from that of the last delivery.
     """
@@ -171,7 +187,7 @@ class Feed:
     supplier: str
     cadence: str
     lawful_basis: str
-    retention_years: int
+    retention: Retention
     required: bool
     max_age_days: int
     due: Due
@@ -325,7 +341,7 @@ def _feed(described: Described) -> Feed:
         supplier=custom["supplier"],
         cadence=str(sla["frequency"]),
         lawful_basis=custom["lawful_basis"],
-        retention_years=int(sla["retention"] or 0),
+        retention=_retention(contract),
         required=custom["required"],
         max_age_days=custom["max_age_days"],
         due=Due.parse(custom["due"]),
@@ -345,6 +361,16 @@ def _feed(described: Described) -> Feed:
         partner=(table, column) if table else None,
         tables=tuple(_table(item, described) for item in contract.schema_ or []),
     )
+
+
+def _retention(contract: OpenDataContractStandard) -> Retention:
+    """Raises ValueError for what is not whole years from receipt."""
+    (kept,) = [item for item in contract.slaProperties or [] if item.property == "retention"]
+    rule = _custom(contract.customProperties)["retention"]
+    years = int(kept.value or 0)
+    if kept.unit != "y" or rule["from"] != "receipt" or years < 1:
+        raise ValueError("retention is whole years from receipt")
+    return Retention(years, rule["waits_for_release"])
 
 
 def _table(item: SchemaObject, described: Described) -> Table:

@@ -118,7 +118,7 @@ def _facts(feed: Feed) -> list[tuple[str, str]]:
         ("When", f"{feed.due.words[0].upper()}{feed.due.words[1:]} of that day"),
         ("Data minimised", feed.minimisation),
         ("Lawful basis", feed.lawful_basis),
-        ("Kept for", f"{feed.retention_years} years"),
+        ("Kept for", feed.retention.words),
     ]
 
 

@@ -2,6 +2,21 @@
 
 from send_returns.rights.erasure import Removed, apply, apply_to_run, erase, opt_out, withdraw
 from send_returns.rights.people import find
+from send_returns.rights.retention import Expired, Past, expire, past
 from send_returns.rights.subject import Held, look
 
-__all__ = ["Held", "Removed", "apply", "apply_to_run", "erase", "find", "look", "opt_out", "withdraw"]
+__all__ = [
+    "Expired",
+    "Held",
+    "Past",
+    "Removed",
+    "apply",
+    "apply_to_run",
+    "erase",
+    "expire",
+    "find",
+    "look",
+    "opt_out",
+    "past",
+    "withdraw",
+]

@@ -55,7 +55,7 @@ def _source(feed: feeds.Feed) -> Row:
         "from": feed.supplier,
         "purpose": feed.purpose,
         "lawful_basis": feed.lawful_basis,
-        "kept_for": f"{feed.retention_years} years from receipt",
+        "kept_for": feed.retention.words,
     }
 
 

@@ -147,11 +147,15 @@ def take_profiles(connection: psycopg.Connection, profiles: Sequence[object]) ->
 
 
 def tables(connection: psycopg.Connection) -> list[tuple[str, str]]:
-    """Schema and name of every table that rows are about to be taken from, or may be."""
+    """Schema and name of every table that the rows of `child_row`, and what was made of them, are taken from."""
     raws = connection.execute("select distinct raw from child_row order by 1").fetchall()
+    return [*((holdings()[raw].schema, raw) for (raw,) in raws), *made_tables(connection)]
+
+
+def made_tables(connection: psycopg.Connection) -> list[tuple[str, str]]:
+    """Schema and name of every table of what was made of people's rows."""
     identity = _columns(connection, ["identity"], "person_id", *_PROFILE)
     return [
-        *((holdings()[raw].schema, raw) for (raw,) in raws),
         *sorted({(schema, table) for schema, table, _ in of_people(connection)}),
         *sorted({(schema, table) for schema, table, _ in identity if table != "person"}),
         ("identity", "disputed_identifier"),

@@ -39,7 +39,10 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Declaration:
-    """A return in words for its readers. Keys: of `lists` sheet names, of `feeds` ids, of `columns` house names."""
+    """A return in words for its readers. Keys: of `lists` sheet names, of `feeds` ids, of `columns` house names.
+
+    `retention_years`: how long, from its as-of date, what it was made from is kept to prove it.
+    """
 
     return_name: str
     title: str
@@ -53,6 +56,7 @@ class Declaration:
     rules_suite: str
     disclosure: Disclosure
     contact: str
+    retention_years: int
     lists: Mapping[str, str]
     feeds: Mapping[str, str]
     columns: Mapping[str, Provenance]
