@@ -253,13 +253,37 @@ def replay(
 
 
 @app.command()
-def link(as_of: AsOf = None, mode: Mode = Mode.incremental) -> None:
+def link(
+    as_of: AsOf = None,
+    mode: Mode = Mode.incremental,
+    evaluate: Annotated[
+        bool, typer.Option("--evaluate", help="Score the links, and two baselines, by a truth that is known.")
+    ] = False,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="The truth/ that `simulate` wrote. [default: that of the demo's county]"
+        ),
+    ] = None,
+    format: Annotated[Format, typer.Option(help="text to read, json to process.")] = Format.text,  # noqa: A002
+) -> None:
     """Open the run of what has been accepted; give every person record a person, and every person a pseudonym."""
-    from send_returns import screen, stages
+    from send_returns import demonstration, screen, stages
+    from send_returns.identity import evaluation
 
     with _ready() as settings:
+        known = truth or demonstration.truth(settings)
+        if evaluate and known is None:
+            raise typer.BadParameter("Give the truth to score by: --truth FOLDER.")
         run_id = stages.open_run(settings, as_of or clock.today(), mode.value)
-        screen.show_counts(console, {"run": run_id, **stages.link(settings, run_id)})
+        counts = {"run": run_id, **stages.link(settings, run_id)}
+        scored = evaluation.evaluate(settings, run_id, known) if evaluate and known else None
+        if format is Format.json:
+            console.print_json(data={**counts, **({"evaluation": scored.as_json()} if scored else {})})
+            return
+        screen.show_counts(console, counts)
+        if scored:
+            screen.show_evaluation(console, scored)
 
 
 @app.command()

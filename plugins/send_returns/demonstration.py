@@ -26,11 +26,10 @@ def prepare(settings: Settings, *, children: int, seed: int, as_of: date, mess: 
     server running. Raises RealDataError when the warehouse holds anything but a simulation.
     """
     name = f"{children}-{seed}-{as_of}-{mess}"
-    marker = settings.home / "demonstration.json"
-    held = json.loads(marker.read_text())["simulation"] if marker.exists() else None
+    held = _held(settings)
     if held != name:
         _empty(settings, is_simulated=held is not None)
-        marker.write_text(json.dumps({"simulation": name}))
+        _marker(settings).write_text(json.dumps({"simulation": name}))
     if not settings.database_url and not pseudonyms.has_key(settings, pseudonyms.MARTS):
         progress("Making the key of the marts")
         pseudonyms.new(settings, pseudonyms.MARTS)
@@ -43,6 +42,22 @@ def prepare(settings: Settings, *, children: int, seed: int, as_of: date, mess: 
         counts = simulate(county, children=children, seed=seed, as_of=as_of, mess=mess)
         (county / "complete.json").write_text(json.dumps({"code_version": code_version(), "rows": counts}, indent=1))
     return county / "inbox"
+
+
+def truth(settings: Settings) -> Path | None:
+    """What is true of the county that the warehouse holds; None where no demonstration put it there."""
+    held = _held(settings)
+    return settings.folder("simulated") / held / "truth" if held else None
+
+
+def _marker(settings: Settings) -> Path:
+    return settings.home / "demonstration.json"
+
+
+def _held(settings: Settings) -> str | None:
+    """The name of the county that the warehouse holds, if it is simulated."""
+    marker = _marker(settings)
+    return str(json.loads(marker.read_text())["simulation"]) if marker.exists() else None
 
 
 def _empty(settings: Settings, *, is_simulated: bool) -> None:

@@ -1,5 +1,6 @@
 """What a person sees at the terminal: progress while it works, one screen at the end. Counts and feed names only."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from rich import box
 from rich.columns import Columns
 from rich.console import Console, Group
 from rich.measure import Measurement
+from rich.padding import Padding
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +22,7 @@ from send_returns import landing, warehouse
 from send_returns.settings import Settings
 
 if TYPE_CHECKING:
+    from send_returns.identity.evaluation import Evaluation, Measures, Row
     from send_returns.landing.drift import Proposal
     from send_returns.orchestration.run import RunSummary
 
@@ -137,6 +140,93 @@ def show_drift(console: Console, found: Sequence["Proposal"]) -> None:
     for column in table.columns[1:4]:
         column.no_wrap, column.overflow = False, "fold"
     console.print(table)
+
+
+# From this width on there is room for hundredths of a percent.
+ROOMY = 100
+SPOKEN = {"": "none", "true": "yes", "false": "no"}
+
+
+def show_evaluation(console: Console, evaluation: "Evaluation") -> None:
+    """How well the linkage and the baselines did, side by side; then the groups that are linked worse than all."""
+    from send_returns.identity.evaluation import APPROACHES, EVERY, FEWEST_PAIRS
+
+    digits = 2 if console.width >= ROOMY else 1
+    measures = " ".join(name.rjust(digits + 3) for name in ("P", "R", "F1"))
+    table = _table("", "", "#Pairs", *(f"{approach}\n{measures}" for approach in APPROACHES))
+    table.padding = (0, 1, 0, 0)
+    table.columns[0].no_wrap = False
+    sections: dict[str, list[tuple[str, Row]]] = defaultdict(list)
+    for row in evaluation.rows:
+        label = _spoken(row.label)
+        if row.section == "records":
+            sections[row.scope.capitalize()].append((label, row))
+        elif row.section == "feeds" and row.pairs > FEWEST_PAIRS:
+            sections["By feeds"].append((label, row))
+        elif row.section != "feeds" and (row.said, row.scope) == (EVERY, "across feeds"):
+            sections[f"By {_spoken(row.section)}"].append((f"{label} ({row.children:,})", row))
+    for title, rows in sections.items():
+        table.add_section()
+        table.add_row(Text(title, style="bold"))
+        for label, row in rows:
+            shares = [_shares(row.measures[approach], digits) for approach in APPROACHES]
+            table.add_row(Padding(Text(label), (0, 0, 0, 2)), f"{row.pairs:,}", *shares)
+    console.print(table)
+    _notes(console, evaluation)
+    _findings(console, evaluation)
+
+
+def _shares(measures: "Measures", digits: int) -> str:
+    """Precision, recall and F1 in percent, cut and not rounded, so that only what is perfect is 100."""
+    scale = 10**digits
+    cells = [
+        "-" if share is None else "100" if share == 1 else f"{math.floor(share * 100 * scale) / scale:.{digits}f}"
+        for share in (measures.precision, measures.recall, measures.f1)
+    ]
+    return " ".join(cell.rjust(digits + 3) for cell in cells)
+
+
+def _spoken(name: str) -> str:
+    return SPOKEN.get(name, name.replace("_", " "))
+
+
+def _notes(console: Console, evaluation: "Evaluation") -> None:
+    console.print(
+        "P precision, R recall, in percent of pairs of records. By feeds: lowest F1 first. By group (children): pairs"
+        " across feeds."
+    )
+    console.print(
+        f"Of {evaluation.records:,} records of {evaluation.children:,} children, {evaluation.silent:,} do not say who"
+        " they are about: they have no identifier, and no surname with a birth date."
+    )
+    if evaluation.without_truth or evaluation.not_read:
+        console.print(
+            f"Not scored: {evaluation.without_truth:,} records of the run that the truth does not have, and"
+            f" {evaluation.not_read:,} of the truth that the run does not have."
+        )
+
+
+def _findings(console: Console, evaluation: "Evaluation") -> None:
+    from send_returns.identity.evaluation import CHANCE, EVERY, MARGIN
+
+    console.print("[bold]Findings[/]")
+    for one in evaluation.findings:
+        chance = "p < 0.001" if one.chance < 0.001 else f"p = {one.chance:.3f}"
+        console.print(
+            f"  [red]{_spoken(one.grouping)} {_spoken(one.group)}[/]: {one.measure} {one.of_group:.1%}, of all"
+            f" {one.of_all:.1%} ({one.said}, {one.scope}; {one.children:,} children; {chance})"
+        )
+    if any(one.said == EVERY for one in evaluation.findings):
+        console.print(
+            "  What is found of every record alone, and not of those that say who, comes of what is not said."
+        )
+    if not evaluation.findings:
+        console.print(
+            f"  No group is linked worse than all by more than {MARGIN:.0%} and beyond chance (p < {CHANCE})."
+        )
+    if evaluation.not_judged:
+        groups = ", ".join(f"{_spoken(grouping)} {_spoken(group)}" for grouping, group in evaluation.not_judged)
+        console.print(f"  Too few children to judge: {groups}.")
 
 
 # Columns of the terminal between the feeds and the figures beside them.

@@ -170,15 +170,15 @@ RECORDS = pl.Schema(
 PROFILES = pl.Schema({"profile_id": pl.String, **dict.fromkeys(SAYS, pl.String)})
 
 
-def read(connection: psycopg.Connection, run_id: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The person records of the run's deliveries that have no link yet, and what they say.
+def read(connection: psycopg.Connection, run_id: str, *, again: bool = False) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The person records of the run's deliveries that have no link yet (`again`: all of them), and what they say.
 
     Returns records (delivery_id, table_name, row_number, feed, profile_id) and their distinct profiles (profile_id and
     `SAYS`, all text, null where nothing usable was said), each sorted by its key.
     """
     records, profiles = [pl.DataFrame(schema=RECORDS)], [pl.DataFrame(schema=PROFILES)]
     for source in SOURCES:
-        text = _copied(connection, source, run_id)
+        text = _copied(connection, source, run_id, again=again)
         if not text:
             continue
         raw = pl.read_csv(io.BytesIO(text), has_header=False, new_columns=list(_RECORD), schema=_RECORD)
@@ -201,19 +201,20 @@ def read(connection: psycopg.Connection, run_id: str) -> tuple[pl.DataFrame, pl.
     )
 
 
-def _copied(connection: psycopg.Connection, source: Source, run_id: str) -> bytes:
+def _copied(connection: psycopg.Connection, source: Source, run_id: str, *, again: bool) -> bytes:
     columns = sql.SQL(", ").join(
         sql.SQL("({})::text").format(sql.SQL(source.says[role])) if role in source.says else sql.NULL for role in SAYS
     )
     query = sql.SQL(
         "copy (select source._delivery_id, source._row_number, {columns} from {table} as source"
         " where source._delivery_id in (select delivery_id from audit.run_delivery where run_id = {run})"
-        " and source._delivery_id not in (select delivery_id from identity.link where table_name = {name})"
+        " and ({again} or source._delivery_id not in (select delivery_id from identity.link where table_name = {name}))"
         " and {condition}) to stdout (format csv)"
     ).format(
         columns=columns,
         table=sql.Identifier(source.schema, source.table),
         run=sql.Literal(run_id),
+        again=sql.Literal(again),
         name=sql.Literal(source.table),
         condition=sql.SQL(source.condition),
     )
