@@ -4,9 +4,6 @@ import os
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +11,24 @@ import psycopg
 from psycopg import sql
 
 from send_returns import clock, feeds, landing, warehouse
+from send_returns.bench.scratch import scratch
 from send_returns.settings import Settings
 
 REPEATS = 3
-SCRATCH = "bench_landing"
 
 
 def landing_ratio(settings: Settings, inbox: Path) -> dict[str, Any]:
     """Seconds of both, medians of three interleaved runs in a scratch database: baseline, landing, ratio and rows."""
     landed, copied, rows = [], [], 0
     for _ in range(REPEATS):
-        with _scratch(settings) as scratch, tempfile.TemporaryDirectory(dir=settings.folder("bench")) as folder:
+        with scratch(settings) as database, tempfile.TemporaryDirectory(dir=settings.folder("bench")) as folder:
             start = clock.monotonic()
             rows = sum(
-                landing.land(scratch, organisation, inbox, clock.today())["loaded"]
+                landing.land(database, organisation, inbox, clock.today())["loaded"]
                 for organisation in feeds.ORGANISATIONS
             )
             landed.append(clock.monotonic() - start)
-            copied.append(_copy_all(scratch, Path(folder)))
+            copied.append(_copy_all(database, Path(folder)))
     baseline, measured = statistics.median(copied), statistics.median(landed)
     return {
         "baseline_seconds": round(baseline, 3),
@@ -41,25 +38,10 @@ def landing_ratio(settings: Settings, inbox: Path) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def _scratch(settings: Settings) -> Iterator[Settings]:
-    """A fresh migrated database on the same server, dropped afterwards."""
-    name = sql.Identifier(SCRATCH)
-    with warehouse.connect(settings, autocommit=True) as connection:
-        connection.execute(sql.SQL("drop database if exists {}").format(name))
-        connection.execute(sql.SQL("create database {}").format(name))
-        try:
-            scratch = replace(settings, database_url=warehouse.url(settings, database=SCRATCH))
-            warehouse.migrate(scratch)
-            yield scratch
-        finally:
-            connection.execute(sql.SQL("drop database {}").format(name))
-
-
-def _copy_all(scratch: Settings, folder: Path) -> float:
+def _copy_all(database: Settings, folder: Path) -> float:
     """Seconds that one psql takes to load every raw table's rows, from CSV, into a table like it."""
     script = folder / "copy.sql"
-    with warehouse.connect(scratch) as connection, script.open("w") as statements:
+    with warehouse.connect(database) as connection, script.open("w") as statements:
         connection.execute("create schema baseline")
         for feed in feeds.feeds():
             for table in feed.tables:
@@ -67,7 +49,7 @@ def _copy_all(scratch: Settings, folder: Path) -> float:
                     statements.write(
                         f"\\copy baseline.{table.raw_name} from '{folder / table.raw_name}' (format csv)\n"
                     )
-    at = warehouse.address(scratch)
+    at = warehouse.address(database)
     command = [str(warehouse.psql_path()), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--file={script}"]
     place = {"PGHOST": at.host, "PGPORT": str(at.port), "PGUSER": at.user, "PGDATABASE": at.database}
     start = clock.monotonic()

@@ -22,7 +22,7 @@ from send_returns.settings import Settings, code_version
 
 COUNTY = ("whole run", "orchestration", "peak memory", "second run", "landing", "dbt", "gate")
 STREAMING = ("streaming", "scaling")
-FIGURES = ("simulation", *COUNTY, *STREAMING)
+FIGURES = ("simulation", *COUNTY, "linkage", *STREAMING)
 GIGABYTE = 1024**3
 
 
@@ -55,6 +55,8 @@ def bench(*, children: int, seed: int, as_of: date, only: Sequence[str] | None =
             _simulate(settings, children=children, seed=seed, as_of=as_of)
         if wanted & set(COUNTY):
             _measure(settings, wanted, children=children, seed=seed, as_of=as_of)
+        if "linkage" in wanted:
+            _link(settings, children=children, seed=seed, as_of=as_of)
         if wanted & set(STREAMING):
             _stream(settings, wanted, as_of)
     finally:
@@ -85,14 +87,8 @@ def _simulate(settings: Settings, *, children: int, seed: int, as_of: date) -> N
 
 
 def _measure(settings: Settings, wanted: set[str], *, children: int, seed: int, as_of: date) -> None:
-    from send_returns.simulate import simulate
-
     where = {"children": children, "code": code_version(), "cores": os.cpu_count()}
-    started = clock.monotonic()
-    county = settings.home / "county"
-    rows = simulate(county, children=children, seed=seed, as_of=as_of, mess="realistic")
-    _line("simulate", where, seconds=clock.monotonic() - started, rows=sum(rows.values()))
-    inbox = county / "inbox"
+    inbox = _county(settings, where, seed=seed, as_of=as_of) / "inbox"
 
     # Directly first: it leaves the operating system's cache as warm for the DAGs as the DAGs would leave it for it.
     direct = _command(settings, "direct", "-m", "send_returns.bench.direct", str(inbox), str(as_of))
@@ -129,6 +125,31 @@ def _measure(settings: Settings, wanted: set[str], *, children: int, seed: int, 
         for figure, goal, measure in _rooms(settings, inbox, run_id):
             if figure in wanted:
                 _line(figure, where, goal=goal, **measure())
+
+
+def _county(settings: Settings, where: Mapping[str, Any], *, seed: int, as_of: date) -> Path:
+    """The simulated county that is measured, written when it is first asked for: its inbox/ and truth/."""
+    from send_returns.simulate import simulate
+
+    county = settings.home / "county"
+    if not county.exists():
+        started = clock.monotonic()
+        rows = simulate(county, children=where["children"], seed=seed, as_of=as_of, mess="realistic")
+        _line("simulate", where, seconds=clock.monotonic() - started, rows=sum(rows.values()))
+    return county
+
+
+def _link(settings: Settings, *, children: int, seed: int, as_of: date) -> None:
+    """Link the county from nothing: the time and the quality against their goals, and the baselines' quality."""
+    from send_returns.bench.linkage import linkage_figures
+
+    where = {"children": children, "code": code_version(), "cores": os.cpu_count()}
+    county = _county(settings, where, seed=seed, as_of=as_of)
+    with warehouse.running(settings):
+        warehouse.migrate(settings)
+        figures = linkage_figures(settings, county, as_of)
+    goals = {"goal_precision": 0.999, "goal_recall": 0.98, "goal_seconds": 25.0}
+    _line("linkage", where, digits=5, baseline="exact numbers, and several passes", **goals, **figures)
 
 
 def _stream(settings: Settings, wanted: set[str], as_of: date) -> None:
@@ -178,8 +199,8 @@ def _live_run(settings: Settings) -> str:
     return stages.live_run(settings)
 
 
-def _line(figure: str, where: Mapping[str, Any], **measured: Any) -> None:  # noqa: ANN401 - counts, seconds, names
-    values = {name: round(value, 3) if isinstance(value, float) else value for name, value in measured.items()}
+def _line(figure: str, where: Mapping[str, Any], *, digits: int = 3, **measured: Any) -> None:  # noqa: ANN401 - counts, seconds, names
+    values = {name: round(value, digits) if isinstance(value, float) else value for name, value in measured.items()}
     if "ratio" not in values and "baseline_seconds" in values:
         values["ratio"] = round(measured["seconds"] / measured["baseline_seconds"], 3)
     sys.stdout.write(json.dumps({"figure": figure, **values, **where}) + "\n")
