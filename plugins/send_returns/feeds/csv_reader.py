@@ -201,7 +201,7 @@ def _patient(source: Source, table: Table, header: headers.Header, done: int) ->
         frame = pl.DataFrame(columns, schema=dict.fromkeys(header.names, pl.String))
         return Chunk(table.name, frame.with_columns(_row_number=pl.Series(numbers, dtype=pl.Int32)), rejected)
 
-    for number, cells, is_whole in _records(source, header):
+    for number, cells, is_whole, _ in records(source, header):
         if number <= done or not any(cell.strip(BLANKS) for cell in cells):
             continue
         row_number = number + header.line
@@ -226,8 +226,8 @@ def _is_text(cell: str) -> bool:
     return True
 
 
-def _records(source: Source, header: headers.Header) -> Iterator[tuple[int, list[str], bool]]:
-    """Records after the header: number from 1, cells, and whether it is whole.
+def records(source: Source, header: headers.Header) -> Iterator[tuple[int, list[str], bool, str]]:
+    """Records after the header: number from 1, cells, whether it is whole, and its text as it stands in the file.
 
     A quotation mark that is never closed, or by one within a later cell, would swallow the rows between as one record:
     only its first line is given up, and the lines after it are read afresh.
@@ -260,11 +260,11 @@ def _records(source: Source, header: headers.Header) -> Iterator[tuple[int, list
                     cells = None
                 if cells is not None and (len(taken) == 1 or _closes("".join(taken), header.delimiter)):
                     number += 1
-                    yield number, cells, True
+                    yield number, cells, True, "".join(taken)
                     taken.clear()
                     continue
                 number += 1
-                yield number, taken[0].rstrip("\r\n").split(header.delimiter), False
+                yield number, taken[0].rstrip("\r\n").split(header.delimiter), False, taken[0]
                 ahead.extendleft(reversed(taken[1:]))
                 finished = False
                 break

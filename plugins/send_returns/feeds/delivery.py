@@ -72,6 +72,11 @@ class Delivery:
             raise RuntimeError("The period is known after the last batch.")
         return self._period
 
+    def placed(self) -> list[tuple[Source, Table | None]]:
+        """Which table each file is read as, of those that are; None: XML, all tables. Raises Refused."""
+        with bundle.opened(self._sources, self._unpack_in) as self._parts:
+            return self._assign()[0]
+
     def batches(self) -> Iterator[Checked]:
         """Every row, batch by batch and table by table, then the findings about whole tables. Raises Refused."""
         with bundle.opened(self._sources, self._unpack_in) as self._parts:

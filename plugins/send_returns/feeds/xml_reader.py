@@ -57,6 +57,11 @@ def read(source: Source, feed: Feed) -> Iterator[Chunk]:
     yield from flattener.chunks()
 
 
+def streamed(feed: Feed) -> dict[str, str]:
+    """The elements that are read one by one, and the table of each: a record of any other lies within one of them."""
+    return _Flattener(feed).streamed_tables
+
+
 def _records(source: Source, parser: etree.XMLPullParser) -> Iterator[Any]:
     """The streamed records as their ends are parsed. Raises XMLSyntaxError, and Refused where none ends for long."""
     since = 0
@@ -173,6 +178,7 @@ class _Flattener:
         self._spanning = outer.get(ROOT)
         self._top = self._spanning.inner if self._spanning else outer
         self.streamed = tuple(self._top)
+        self.streamed_tables = {element: place.table.name for element, place in self._top.items()}
         self.waiting = 0
 
     def enter(self, element: etree._Element) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -52,7 +53,8 @@ def replay(settings: Settings, as_of: date, feed: str | None = None, of: Partner
         connection.commit()
         for one in known:
             for delivery in _unfinished(connection, whose, one):
-                if _is_withheld(connection, delivery):
+                arrived = _from_archive(settings, connection, delivery)
+                if arrived is None and _is_withheld(connection, delivery):
                     log.warning(
                         "%s: delivery %d is no longer in the archive, by the right of a person or at the end of its"
                         " time, and cannot be read again: ask for a new extract.",
@@ -61,7 +63,6 @@ def replay(settings: Settings, as_of: date, feed: str | None = None, of: Partner
                     )
                     counts["withheld"] += 1
                     continue
-                arrived = _from_archive(settings, connection, delivery)
                 if arrived is None:
                     log.error("%s: delivery %d is not in the archive as it arrived.", one.id, delivery)
                     counts["damaged"] += 1
@@ -88,29 +89,36 @@ def _unfinished(connection: psycopg.Connection, whose: Partnership, feed: feeds.
 
 def _is_withheld(connection: psycopg.Connection, delivery: int) -> bool:
     row = connection.execute(
-        "select 1 from landing.delivery_file where delivery_id = %s and removed_by is not null limit 1", [delivery]
+        "select 1 from landing.delivery_file inner join landing.delivery_file as same using (sha256)"
+        " where delivery_file.delivery_id = %s and same.removed_by is not null limit 1",
+        [delivery],
     ).fetchone()
     return row is not None
 
 
 def _from_archive(settings: Settings, connection: psycopg.Connection, delivery: int) -> Arrived | None:
-    """The delivery as it arrived, each file by the hash of its bytes; None when one is missing or has changed."""
+    """The delivery as it arrived, each file by the hash of its bytes; None when one is missing or has changed.
+
+    Of a file from which a removal took rows there is a copy without them, which is read in its name.
+    """
     name, content = connection.execute(
         "select name, content_sha256 from landing.delivery where delivery_id = %s", [delivery]
     ).fetchone() or ("", "")
     listed = connection.execute(
-        'select file_name, sha256 from landing.delivery_file where delivery_id = %s order by file_name collate "C"',
+        "select file_name, sha256, bytes, (select max(kept_as) from landing.delivery_file as same"
+        " where same.sha256 = delivery_file.sha256) from landing.delivery_file where delivery_id = %s"
+        ' order by file_name collate "C"',
         [delivery],
     ).fetchall()
     files = []
-    for file_name, sha256 in listed:
+    for file_name, sha256, size, kept_as in listed:
         try:
-            source = feeds.examine(settings.folder("archive") / sha256, file_name)
+            source = feeds.examine(settings.folder("archive") / (kept_as or sha256), file_name)
         except OSError:
             return None
-        if source.sha256 != sha256:
+        if source.sha256 != (kept_as or sha256):
             return None
-        files.append(source)
+        files.append(replace(source, sha256=sha256, size=size))
     is_set = not (len(files) == 1 and files[0].sha256 == content)
     manifest = next((file for wanted in completeness.MANIFESTS for file in files if file.name == wanted), None)
     if not is_set or manifest is None:

@@ -170,8 +170,9 @@ def _carry_out(settings: Settings, connection: psycopg.Connection, of: _Removal)
     rows.add(connection, rows.carrying(connection, among, exactly(own, of.removal_id)))
     rows.add_parts(connection, of.partnership)
     looked_for = frozenset(needles(own))
+    counts = Counter(files=archives.withhold(settings, connection))
+    # Whatever else is in the archive and was never loaded, and a copy that is not what it should be.
     holding = list(archives.holding(settings, looked_for))
-    counts = Counter(files=archives.withhold(connection))
     counts["files"] += archives.withhold_files(connection, of.removal_id, [path.name for path in holding])
     tables = removal.tables(connection)
     counts += removal.take_rows(connection) + removal.take_people(connection, persons)
@@ -200,7 +201,7 @@ def _screen(settings: Settings, connection: psycopg.Connection, day: date) -> in
         with_rows = [(delivery, feed) for delivery, feed, _, has_rows in fresh if has_rows]
         rows.add(connection, rows.carrying(connection, with_rows, known))
         rows.add_parts(connection, settings.partnership)
-        archives.withhold(connection)
+        archives.withhold(settings, connection)
         without = [delivery for delivery, _, _, has_rows in fresh if not has_rows]
         archives.withhold_named(settings, connection, without, known)
         dropped = removal.take_rows(connection)

@@ -152,12 +152,13 @@ def _deliveries(connection: psycopg.Connection, deliveries: Sequence[int], remov
     )
     connection.execute("set constraints all immediate")
     files = connection.execute(
-        "update landing.delivery_file set removed_by = %(removal)s, kept_as = null where delivery_id = any(%(ids)s)"
-        " and sha256 not in (select sha256 from landing.delivery_file inner join landing.delivery using (delivery_id)"
-        " where expired_by is null)",
-        {"removal": removal_id, "ids": deliveries},
-    ).rowcount
-    return Counter(files=files)
+        "select sha256 from landing.delivery_file where delivery_id = any(%(ids)s) union"
+        " select kept_as from landing.delivery_file where delivery_id = any(%(ids)s) and kept_as is not null"
+        " except (select unnest(array[sha256, kept_as]) from landing.delivery_file"
+        " inner join landing.delivery using (delivery_id) where expired_by is null)",
+        {"ids": deliveries},
+    ).fetchall()
+    return Counter(files=archives.withhold_files(connection, removal_id, [sha256 for (sha256,) in files]))
 
 
 @dataclass(frozen=True, slots=True)

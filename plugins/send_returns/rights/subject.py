@@ -150,9 +150,9 @@ def _receipts(settings: Settings, connection: psycopg.Connection) -> list[str]:
 def _archived(settings: Settings, connection: psycopg.Connection, values: Sequence[str]) -> Iterator[Row]:
     """The files of the deliveries that have rows of the person, and whatever else in the archive holds their values."""
     files = connection.execute(
-        "select sha256, feed, name, file_name, delivery_id in (select delivery_id from child_row)"
+        "select coalesce(kept_as, sha256), feed, name, file_name, delivery_id in (select delivery_id from child_row)"
         " from landing.delivery_file inner join landing.delivery using (delivery_id)"
-        " where partnership = %s and removed_by is null"
+        " where partnership = %s and (removed_by is null or kept_as is not null)"
         " order by feed, name, file_name, delivery_id",
         [settings.partnership],
     ).fetchall()
