@@ -27,6 +27,7 @@ from send_returns.identity.evaluation import (
     Row,
     _findings,
     _Scored,
+    _scored,
     evaluate,
 )
 from send_returns.settings import Settings
@@ -173,6 +174,20 @@ def test_what_the_truth_and_the_run_do_not_share_is_counted_and_not_scored(count
     evaluation = evaluate(settings, run_id, tmp_path)
     assert (evaluation.records, evaluation.without_truth, evaluation.not_read) == (record.height - 5, 5, 3)
     assert "" in rows(evaluation, "need")
+
+
+def test_a_child_none_of_whose_records_says_who_keeps_its_place() -> None:
+    labelled = pl.DataFrame(
+        {
+            "child": ["a", "a", "b", "b"],
+            "person": [1, 1, 2, 3],
+            "feed": ["x"] * 4,
+            "is_telling": [False, False, True, True],
+        }
+    )
+    views = _scored(labelled, pl.DataFrame({"child": ["a", "b"]})).views
+    assert views[EVERY, "all pairs"].rows() == [("a", 1, 1, 0), ("b", 1, 0, 0)]
+    assert views[SAY_WHO, "all pairs"].rows() == [("a", 0, 0, 0), ("b", 1, 0, 0)]
 
 
 @pytest.mark.parametrize(("found", "worse"), [(992, 0), (980, 4)])
