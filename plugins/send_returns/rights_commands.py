@@ -269,7 +269,7 @@ def _section(console: Console, title: str, rows: Sequence[Mapping[str, Any]], le
     names = [name for name in rows[0] if name not in leave]
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in names:
-        table.add_column(name.replace("_", " "))
+        table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(Text("" if row[name] is None else str(row[name])) for name in names))
     console.print(table)

@@ -1,6 +1,7 @@
 """Erasure and opt-out: what is held of a person goes, and what is kept makes sure that it does not come back."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -105,7 +106,7 @@ def apply(settings: Settings, as_of: date) -> int:
                 [settings.partnership, day, day],
             ).fetchall()
         carried_out = [_carry_out(settings, connection, one) for one in due]
-        dropped = _screen(settings, connection, day)
+        dropped, tables = _screen(settings, connection, day)
         connection.execute(
             "delete from rights.tombstone using rights.removal"
             " where removal.removal_id = tombstone.removal_id and withdrawn_on <= %s",
@@ -113,6 +114,7 @@ def apply(settings: Settings, as_of: date) -> int:
         )
     for removed in carried_out:
         _tidy(settings, as_of, removed)
+    removal.sample(settings, tables)
     with warehouse.connect(settings, purpose="send-returns rights") as connection:
         archives.sweep(settings, connection)
     return dropped + sum(removed.rows for removed in carried_out)
@@ -183,8 +185,8 @@ def _carry_out(settings: Settings, connection: psycopg.Connection, of: _Removal)
     return Removed(of.removal_id, counts, looked_for, len(shared), tuple(holding), tuple(tables))
 
 
-def _screen(settings: Settings, connection: psycopg.Connection, day: date) -> int:
-    """Drop, from deliveries that were not looked at yet, the rows of people with a tombstone; returns how many."""
+def _screen(settings: Settings, connection: psycopg.Connection, day: date) -> tuple[int, Sequence[tuple[str, str]]]:
+    """Drop, from deliveries that were not looked at yet, the rows of people with a tombstone; how many, and where."""
     fresh = connection.execute(
         "select delivery_id, feed, rows_in, rows_loaded + rows_quarantined > 0 from landing.delivery"
         " where partnership = %s and not exists (select from rights.screened"
@@ -194,9 +196,10 @@ def _screen(settings: Settings, connection: psycopg.Connection, day: date) -> in
     ).fetchall()
     digests = tombstones.in_force(connection, settings.partnership, day)
     dropped: Counter[str] = Counter()
+    tables: Sequence[tuple[str, str]] = ()
     if fresh and digests:
         known = tombstones.knows(settings, connection, digests)
-        removal.hold(connection, settings.partnership, min(digests.values()))
+        removal.hold_landing(connection, settings.partnership, min(digests.values()))
         rows.begin(connection)
         with_rows = [(delivery, feed) for delivery, feed, _, has_rows in fresh if has_rows]
         rows.add(connection, rows.carrying(connection, with_rows, known))
@@ -204,13 +207,14 @@ def _screen(settings: Settings, connection: psycopg.Connection, day: date) -> in
         archives.withhold(settings, connection)
         without = [delivery for delivery, _, _, has_rows in fresh if not has_rows]
         archives.withhold_named(settings, connection, without, known)
+        tables = removal.raw_tables(connection)
         dropped = removal.take_rows(connection)
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into rights.screened values (%s, %s) on conflict do nothing",
             [(delivery, rows_in) for delivery, _, rows_in, _ in fresh],
         )
-    return dropped["raw"] + dropped["quarantine"]
+    return dropped["raw"] + dropped["quarantine"], tables
 
 
 def _tidy(settings: Settings, as_of: date, removed: Removed) -> None:

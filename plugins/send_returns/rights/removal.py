@@ -34,6 +34,11 @@ def hold(connection: psycopg.Connection, partnership: str, removal_id: int) -> N
     connection.execute("select pg_advisory_xact_lock(%s)", [GATE])
     connection.execute("select pg_advisory_xact_lock(%s)", [LINKAGE])
     connection.execute("select from audit.live where partnership = %s for update", [partnership])
+    hold_landing(connection, partnership, removal_id)
+
+
+def hold_landing(connection: psycopg.Connection, partnership: str, removal_id: int) -> None:
+    """Keep landing away, and let raw rows go: for rows that nothing has been made of yet."""
     for feed in sorted({holding.feed for holding in holdings().values()}):
         lock(connection, partnership, feed)
     connection.execute("select set_config('send_returns.removal', %s, true)", [str(removal_id)])
@@ -148,8 +153,13 @@ def take_profiles(connection: psycopg.Connection, profiles: Sequence[object]) ->
 
 def tables(connection: psycopg.Connection) -> list[tuple[str, str]]:
     """Schema and name of every table that the rows of `child_row`, and what was made of them, are taken from."""
+    return [*raw_tables(connection), *made_tables(connection)]
+
+
+def raw_tables(connection: psycopg.Connection) -> list[tuple[str, str]]:
+    """Schema and name of the raw tables that have a row in `child_row`."""
     raws = connection.execute("select distinct raw from child_row order by 1").fetchall()
-    return [*((holdings()[raw].schema, raw) for (raw,) in raws), *made_tables(connection)]
+    return [(holdings()[raw].schema, raw) for (raw,) in raws]
 
 
 def made_tables(connection: psycopg.Connection) -> list[tuple[str, str]]:
@@ -164,7 +174,14 @@ def made_tables(connection: psycopg.Connection) -> list[tuple[str, str]]:
     ]
 
 
-def rewrite(settings: Settings, changed: Sequence[tuple[str, str]]) -> None:
+def sample(settings: Settings, changed: Iterable[tuple[str, str]]) -> None:
+    """Let the planner look at tables anew: until then it may keep values of rows that are no more."""
+    with connect(settings, autocommit=True, purpose="send-returns sample") as connection:
+        for schema, table in changed:
+            connection.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(schema, table)))
+
+
+def rewrite(settings: Settings, changed: Iterable[tuple[str, str]]) -> None:
     """Write tables anew: a deleted row stays in its page, and its values in the planner's sample, until that is done.
 
     A table that somebody keeps locked is only sampled anew.

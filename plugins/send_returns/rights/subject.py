@@ -1,5 +1,6 @@
 """What is held about one person and where: counts for whoever asks, the values for the lawful answer to the person."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,7 +78,7 @@ def look(settings: Settings, person_id: str, output: Path | None = None, *, full
             receipts=_receipts(settings, connection),
             archived=list(_archived(settings, connection, values)),
             decisions=_ask(connection, _DECISIONS, {"persons": persons}),
-            lists=list(_lists(connection, persons)),
+            lists=[{"table": table, "rows": count} for table, count in sorted(_lists(connection, persons).items())],
             packs=list(packs.holding(sorted(folders), settings.partnership, (*persons, *values))),
             removals=_ask(connection, _REMOVALS, [persons]),
             values=list(_values(connection, persons)) if full else (),
@@ -171,15 +172,17 @@ def _holds(path: Path, values: Sequence[str]) -> bool:
         return True
 
 
-def _lists(connection: psycopg.Connection, persons: Sequence[str]) -> Iterator[Row]:
+def _lists(connection: psycopg.Connection, persons: Sequence[str]) -> dict[str, int]:
+    """How many rows of the persons each table of candidates, marts and returns has."""
+    rows_of = Counter[str]()
     for schema, table, column in removal.of_people(connection):
-        names = removal.names(connection, column, persons)
         query = sql.SQL("select count(*) from {} where {} = any(%s)").format(
             sql.Identifier(schema, table), sql.Identifier(column)
         )
-        ((count,),) = connection.execute(query, [names]).fetchall()
-        if count:
-            yield {"table": f"{schema}.{table}", "rows": count}
+        ((count,),) = connection.execute(query, [removal.names(connection, column, persons)]).fetchall()
+        # A table that names a person in two ways has each row once.
+        rows_of[f"{schema}.{table}"] = max(rows_of[f"{schema}.{table}"], count)
+    return +rows_of
 
 
 def _values(connection: psycopg.Connection, persons: Sequence[str]) -> Iterator[Row]:
