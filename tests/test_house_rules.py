@@ -29,6 +29,7 @@ ROOMS = (
         "demonstration",
         "key_commands",
         "orchestration",
+        "review_commands",
         "rights_commands",
         "screen",
         "simulate",

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from send_returns import clock, contract_commands, key_commands, rights_commands
+from send_returns import clock, contract_commands, key_commands, review_commands, rights_commands
 from send_returns import settings as settings_module
 from send_returns.failure import Failure
 from send_returns.settings import Settings
@@ -28,6 +28,7 @@ app.add_typer(server, name="server")
 app.add_typer(rights_commands.app)
 app.add_typer(contract_commands.app, name="contract")
 app.add_typer(key_commands.app, name="key")
+app.add_typer(review_commands.app, name="review")
 drift_commands = typer.Typer(help="What suppliers' files hold that the contracts do not know.")
 app.add_typer(drift_commands, name="drift")
 console = Console(highlight=False)

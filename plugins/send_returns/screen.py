@@ -191,6 +191,7 @@ def _spoken(name: str) -> str:
 
 
 def _notes(console: Console, evaluation: "Evaluation") -> None:
+    review = evaluation.review
     console.print(
         "P precision, R recall, in percent of pairs of records. By feeds: lowest F1 first. By group (children): pairs"
         " across feeds."
@@ -198,6 +199,10 @@ def _notes(console: Console, evaluation: "Evaluation") -> None:
     console.print(
         f"Of {evaluation.records:,} records of {evaluation.children:,} children, {evaluation.silent:,} do not say who"
         " they are about: they have no identifier, and no surname with a birth date."
+    )
+    console.print(
+        f"In review: {review.pairs:,} pairs, {review.of_one_child:,} of one child; {review.waiting:,} pairs of records"
+        " wait for these, and count as not linked."
     )
     if evaluation.without_truth or evaluation.not_read:
         console.print(

@@ -63,10 +63,12 @@ def replay(settings: Settings, as_of: date, feed: str | None = None) -> dict[str
 def open_run(settings: Settings, as_of: date, mode: Mode = "incremental") -> str:
     """Open the run of what has been accepted as of a date, and return its id. Raises NotReady when a feed is missing.
 
-    The id is a hash of the partnership, the date, the code, the name of the key that makes the marts' pseudonyms, and
-    the content of every delivery with the contract that it was read under: the same inputs are the same run. In mode
-    `full` a run that was already built is built again. Raises KeyRefused where there is no such key: no key, no run.
+    The id is a hash of the partnership, the date, the code, the name of the key that makes the marts' pseudonyms, the
+    content of every delivery with the contract that it was read under, and what linkage goes by: the same inputs are
+    the same run. In mode `full` a run that was already built is built again. Raises KeyRefused where there is no such
+    key: no key, no run.
     """
+    from send_returns import identity
     from send_returns.identity import pseudonyms
 
     key_id = pseudonyms.current(settings, pseudonyms.MARTS).key_id
@@ -85,7 +87,8 @@ def open_run(settings: Settings, as_of: date, mode: Mode = "incremental") -> str
         manifest = "\n".join(sorted(delivered for _, delivered, _ in deliveries))
         manifest_sha256 = hashlib.sha256(manifest.encode()).hexdigest()
         code = code_version()
-        key = f"{settings.partnership}\n{as_of}\n{code}\n{key_id}\n{manifest_sha256}"
+        linkage = identity.basis(settings, connection)
+        key = f"{settings.partnership}\n{as_of}\n{code}\n{key_id}\n{manifest_sha256}\n{linkage}"
         run_id = "r" + hashlib.sha256(key.encode()).hexdigest()[:16]
         connection.execute(
             "insert into audit.run (run_id, partnership, as_of, mode, code_version, manifest_sha256, status)"

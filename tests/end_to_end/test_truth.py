@@ -9,7 +9,7 @@ import pytest
 
 from send_returns import feeds, stages
 from send_returns.identity import pseudonyms
-from send_returns.identity.exact import SOURCES
+from send_returns.identity.sources import SOURCES
 from send_returns.settings import Settings
 from send_returns.simulate import simulate
 from send_returns.warehouse import connect

@@ -24,8 +24,10 @@ from send_returns.identity.evaluation import (
     Evaluation,
     Finding,
     Measures,
+    Review,
     Row,
     _findings,
+    _reviewed,
     _Scored,
     _scored,
     evaluate,
@@ -201,6 +203,37 @@ def test_a_gap_within_the_margin_is_no_finding_however_sure(found: int, worse: i
     assert not_judged == [("need", "few")]
 
 
+def test_what_waits_for_a_reviewer_is_counted_where_it_is_not_linked() -> None:
+    known = pl.DataFrame(
+        [("p", "a", 1), ("p", "a", 1), ("q", "a", 2), ("q", "a", 2), ("q", "a", 2), ("r", "b", 3), ("s", "b", 3)],
+        schema={"profile_id": pl.String, "child": pl.String, "linkage": pl.Int64},
+        orient="row",
+    )
+    doubts = pl.DataFrame(
+        [("p", "q"), ("p", "r"), ("r", "s"), ("p", "of another run")], schema=["left", "right"], orient="row"
+    )
+    assert _reviewed(doubts, known) == Review(pairs=3, of_one_child=2, waiting=6)
+
+
+@pytest.mark.parametrize(("state", "more"), [("open", 1), ("withdrawn", 0)])
+def test_open_pairs_alone_are_in_review(county: County, state: str, more: int) -> None:
+    settings, run_id, truth = county
+    before = evaluate(settings, run_id, truth).review.pairs
+    with warehouse.connect(settings) as connection:
+        row = connection.execute(
+            "insert into identity.review"
+            " (partnership, left_id, right_id, score, reason, explanation, state, first_run_id)"
+            " select partnership, least(a, b), greatest(a, b), 0.5, 'test', 'test', %s, run_id"
+            " from audit.run, (select min(profile_id::text)::uuid as a, max(profile_id::text)::uuid as b"
+            " from identity.link) as two where run_id = %s returning review_id",
+            [state, run_id],
+        ).fetchone()
+    assert row
+    assert evaluate(settings, run_id, truth).review.pairs == before + more
+    with warehouse.connect(settings) as connection:
+        connection.execute("delete from identity.review where review_id = %s", row)
+
+
 @pytest.mark.parametrize("name", ["record", "group"])
 def test_a_truth_that_lacks_a_file_is_refused(county: County, tmp_path: Path, name: str) -> None:
     settings, run_id, truth = county
@@ -316,7 +349,7 @@ def test_the_truth_of_a_demonstration_is_known(tmp_path: Path) -> None:
 def test_only_what_is_perfect_is_shown_as_a_hundred(width: int, share: str, capsys: pytest.CaptureFixture[str]) -> None:
     measures = dict.fromkeys(APPROACHES, Measures(1, 0.99999, None))
     row = Row("records", EVERY, EVERY, "all pairs", 7, measures)
-    evaluation = Evaluation("r1", 5, 0, 0, 0, 2, [row], [], [])
+    evaluation = Evaluation("r1", 5, 0, 0, 0, 2, [row], Review(0, 0, 0), [], [])
     screen.show_evaluation(Console(width=width), evaluation)
     assert ["every", "record", "7", *["100", share, "-"] * 3] in [
         line.split() for line in capsys.readouterr().out.splitlines()
@@ -329,7 +362,7 @@ def test_small_pairs_of_feeds_and_a_group_twice_are_not_on_the_screen(capsys: py
     kinds += [("need", "VI", "all pairs", 102), ("need", "VI", "across feeds", 103)]
     shown = [Row(section, label, EVERY, scope, pairs, measures, 5) for section, label, scope, pairs in kinds]
     shown.append(Row("need", "VI", SAY_WHO, "across feeds", 104, measures, 5))
-    screen.show_evaluation(Console(width=80), Evaluation("r1", 5, 0, 0, 0, 2, shown, [], []))
+    screen.show_evaluation(Console(width=80), Evaluation("r1", 5, 0, 0, 0, 2, shown, Review(0, 0, 0), [], []))
     lines = [" ".join(line.split()[:3]) for line in capsys.readouterr().out.splitlines()]
     assert [line for line in lines if line.startswith(("a -", "VI"))] == ["a - c", "VI (5) 103"]
 
@@ -337,11 +370,12 @@ def test_small_pairs_of_feeds_and_a_group_twice_are_not_on_the_screen(capsys: py
 @pytest.mark.parametrize("said", [EVERY, SAY_WHO])
 def test_findings_are_named_on_the_screen(said: str, capsys: pytest.CaptureFixture[str]) -> None:
     finding = Finding("looked_after", "true", said, "across feeds", "recall", 0.9, 0.98, 0.0001, 111)
-    evaluation = Evaluation("r1", 5, 1, 2, 3, 2, [], [finding], [("need", "")])
+    evaluation = Evaluation("r1", 5, 1, 2, 3, 2, [], Review(4, 3, 2), [finding], [("need", "")])
     screen.show_evaluation(Console(width=200), evaluation)
     shown = capsys.readouterr().out
     assert f"looked after yes: recall 90.0%, of all 98.0% ({said}, across feeds; 111 children; p < 0.001)" in shown
     assert ("comes of what is not said" in shown) == (said == EVERY)
     assert "Too few children to judge: need none." in shown
+    assert "In review: 4 pairs, 3 of one child; 2 pairs of records wait" in shown
     assert "Not scored: 2 records of the run that the truth does not have, and 3 of the truth" in shown
     assert "No group is linked worse" not in shown

@@ -127,7 +127,9 @@ def _publishable(connection: psycopg.Connection, list_1: Sequence[Row], list_2: 
         connection.execute("insert into audit.run_delivery values (%s, %s)", (run_id, delivery))
     with connection.cursor() as cursor:
         cursor.executemany(
-            "insert into identity.link values (%s, %s, %s, %s, %s, 'upn', 1, 'same UPN') on conflict do nothing",
+            "insert into identity.link"
+            " (delivery_id, row_number, feed, table_name, person_id, method, score, explanation)"
+            " values (%s, %s, %s, %s, %s, 'exact', 1, 'same UPN') on conflict do nothing",
             [
                 (2**62 + number, row, feed, table, f"p{row * step:06}")
                 for number, feed, table, step in ((1, "sen2", "sen2__person", 1), (2, "school_census", "pupil", 2))
@@ -135,9 +137,7 @@ def _publishable(connection: psycopg.Connection, list_1: Sequence[Row], list_2: 
             ],
         )
     connection.execute(
-        "insert into identity.review (partnership, left_delivery_id, left_table, left_row, right_delivery_id,"
-        " right_table, right_row, reason) values ('hertfordshire', %s, 'sen2__person', 2, %s, 'pupil', 3, 'same name')"
-        " on conflict do nothing",
+        "update identity.link set state = 'in review' where (delivery_id, row_number) in ((%s, 2), (%s, 3))",
         (2**62 + 1, 2**62 + 2),
     )
     connection.execute("delete from audit.finding")

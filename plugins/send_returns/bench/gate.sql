@@ -54,6 +54,10 @@ person_rows as materialized (
     from raw_council.school_census__pupilonroll
     where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
     union all
+    select _delivery_id as delivery_id, 'ap_census__pupil' as table_name, _row_number as row_number
+    from raw_council.ap_census__pupil
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
     select _delivery_id as delivery_id, 'cin_census__child' as table_name, _row_number as row_number
     from raw_council.cin_census__child
     where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
@@ -66,8 +70,76 @@ person_rows as materialized (
     from raw_council.ehe_register__child
     where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
     union all
+    select _delivery_id as delivery_id, 'ehc_casework__case' as table_name, _row_number as row_number
+    from raw_council.ehc_casework__case
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
+    select _delivery_id as delivery_id, 'ehc_casework__advice' as table_name, _row_number as row_number
+    from raw_council.ehc_casework__advice
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
+    select _delivery_id as delivery_id, 'part_time_timetables__timetable' as table_name, _row_number as row_number
+    from raw_council.part_time_timetables__timetable
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
+    select _delivery_id as delivery_id, 'short_breaks__request' as table_name, _row_number as row_number
+    from raw_council.short_breaks__request
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
+    select _delivery_id as delivery_id, 'short_breaks__package' as table_name, _row_number as row_number
+    from raw_council.short_breaks__package
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
+    select _delivery_id as delivery_id, 'disputes__complaint' as table_name, _row_number as row_number
+    from raw_council.disputes__complaint
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
+    select _delivery_id as delivery_id, 'disputes__mediation' as table_name, _row_number as row_number
+    from raw_council.disputes__mediation
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
+    select _delivery_id as delivery_id, 'disputes__appeal' as table_name, _row_number as row_number
+    from raw_council.disputes__appeal
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
+    select _delivery_id as delivery_id, 'disputes__ombudsman' as table_name, _row_number as row_number
+    from raw_council.disputes__ombudsman
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
+    select _delivery_id as delivery_id, 'contact_log__enquiry' as table_name, _row_number as row_number
+    from raw_council.contact_log__enquiry
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
+    select _delivery_id as delivery_id, 'plan_audit__audit' as table_name, _row_number as row_number
+    from raw_council.plan_audit__audit
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
+    select _delivery_id as delivery_id, 'post16__participation' as table_name, _row_number as row_number
+    from raw_council.post16__participation
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
     select _delivery_id as delivery_id, 'csds__cyp001mpi' as table_name, _row_number as row_number
     from raw_icb.csds__cyp001mpi
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
+    select _delivery_id as delivery_id, 'mhsds__mhs001mpi' as table_name, _row_number as row_number
+    from raw_icb.mhsds__mhs001mpi
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
+    select _delivery_id as delivery_id, 'health_advice__advice' as table_name, _row_number as row_number
+    from raw_icb.health_advice__advice
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
+    select _delivery_id as delivery_id, 'health_advice__notification' as table_name, _row_number as row_number
+    from raw_icb.health_advice__notification
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
+    select _delivery_id as delivery_id, 'dynamic_support_register__register' as table_name, _row_number as row_number
+    from raw_icb.dynamic_support_register__register
+    where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
+    union all
+    select _delivery_id as delivery_id, 'nhs_number_trace__trace' as table_name, _row_number as row_number
+    from raw_icb.nhs_number_trace__trace
     where _delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run_id)s)
 ),
 

@@ -1,7 +1,8 @@
 """How well a run's records were linked, by a truth that is known: of a simulated county, or of one labelled by hand.
 
-The linkage and two baselines are scored on the very same records. What is scored is pairs of records. Counts, shares
-and the names of feeds and groups leave this module; nothing that a record says does.
+The linkage and two baselines are scored on the very same records. What is scored is pairs of records, and a pair that
+waits for a reviewer counts as not linked. Counts, shares and the names of feeds and groups leave this module; nothing
+that a record says does.
 """
 
 from collections.abc import Mapping
@@ -78,6 +79,16 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """`pairs` of profiles wait for a reviewer, `of_one_child` of them are; by these `waiting` true pairs of records are
+    not linked yet."""
+
+    pairs: int
+    of_one_child: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """How a run's linkage and the baselines did.
 
@@ -92,6 +103,7 @@ class Evaluation:
     not_read: int
     children: int
     rows: list[Row]
+    review: Review
     findings: list[Finding]
     not_judged: list[tuple[str, str]]
 
@@ -119,6 +131,7 @@ def evaluate(settings: Settings, run_id: str, truth: Path) -> Evaluation:
         records, profiles = sources.read(connection, run_id, again=True)
         records = _named(connection, run_id, records)
         linked = _linked(connection, run_id, records)
+        doubts = _doubts(connection, run_id)
     labels = {
         LINKAGE: linked,
         "exact numbers": baselines.exact_numbers(records, profiles),
@@ -143,6 +156,7 @@ def evaluate(settings: Settings, run_id: str, truth: Path) -> Evaluation:
         not_read=record.height - known.height,
         children=children.height,
         rows=[*_overall(scored), *_feed_pairs(scored), *_group_rows(groups, scored)],
+        review=_reviewed(doubts, known),
         findings=findings,
         not_judged=not_judged,
     )
@@ -183,6 +197,30 @@ def _linked(connection: psycopg.Connection, run_id: str, records: pl.DataFrame) 
     )
     alone = -1 - pl.row_index().cast(pl.Int64)
     return found.select(pl.coalesce("person", alone)).to_series().to_numpy()
+
+
+def _doubts(connection: psycopg.Connection, run_id: str) -> pl.DataFrame:
+    """left, right: the pairs of profiles of the run's partnership that wait for a reviewer."""
+    pairs = connection.execute(
+        "select left_id::text, right_id::text from identity.review join audit.run using (partnership)"
+        " where run_id = %s and state = 'open'",
+        [run_id],
+    ).fetchall()
+    return pl.DataFrame(pairs, schema={"left": pl.String, "right": pl.String}, orient="row")
+
+
+def _reviewed(doubts: pl.DataFrame, known: pl.DataFrame) -> Review:
+    cells = known.group_by("profile_id", "child", LINKAGE).agg(n=pl.len().cast(pl.Int64))
+    pairs = doubts.join(cells, left_on="left", right_on="profile_id").join(
+        cells, left_on="right", right_on="profile_id", suffix="_right"
+    )
+    same = pairs.filter(pl.col("child") == pl.col("child_right"))
+    apart = same.filter(pl.col(LINKAGE) != pl.col(f"{LINKAGE}_right"))
+    return Review(
+        pairs=pairs.select("left", "right").unique().height,
+        of_one_child=same.select("left", "right").unique().height,
+        waiting=int((apart["n"] * apart["n_right"]).sum()),
+    )
 
 
 def _telling(profiles: pl.DataFrame) -> pl.DataFrame:

@@ -22,13 +22,12 @@ import psycopg
 
 from send_returns import clock
 from send_returns.failure import Failure
+from send_returns.identity.sources import LOCK
 from send_returns.settings import Settings
 from send_returns.warehouse import connect
 
 MARTS = "marts"
 SECRET_BYTES = 32
-# That of linkage, which an erasure holds too: nobody who is being erased is given a child key.
-LOCK = 0x5E4D0002
 _PURPOSE = r"[a-z][a-z_]{0,30}"
 _KEY_ID = re.compile(rf"({_PURPOSE})-([1-9]\d{{0,5}})")
 
@@ -108,6 +107,7 @@ def assign(settings: Settings, run_id: str) -> dict[str, int]:
     one that made the child keys of its name; ValueError when there is no such run.
     """
     with connect(settings, purpose="send-returns pseudonyms") as connection:
+        # An erasure holds this too: nobody who is being erased is given a child key.
         connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
         partnership, key = _of_run(settings, connection, run_id)
         _prove(connection, key)

@@ -9,6 +9,8 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
+# Whoever writes who is who holds this advisory lock until the transaction ends.
+LOCK = 0x5E4D0002
 # What identifies, and what describes; in a profile all of it is text, made alike.
 IDENTIFIERS = (
     "nhs_number",
@@ -154,7 +156,17 @@ SOURCES = (
         "dynamic_support_register__register",
         {**_COUNCIL, "nhs_number": "nhs_number", **_DATED},
     ),
-    Source("nhs_number_trace", "raw_icb", "nhs_number_trace__trace", {**_COUNCIL, "nhs_number": "nhs_number"}),
+    # A number that the national service did not verify joins nobody.
+    Source(
+        "nhs_number_trace",
+        "raw_icb",
+        "nhs_number_trace__trace",
+        {
+            **_COUNCIL,
+            "nhs_number": "case when trace_outcome = '01' then nhs_number end",
+            "nhs_number_pseudo": "nhs_number_pseudo",
+        },
+    ),
 )
 
 _RECORD = pl.Schema({"delivery_id": pl.Int64, "row_number": pl.Int64, **dict.fromkeys(SAYS, pl.String)})
@@ -182,11 +194,11 @@ def read(connection: psycopg.Connection, run_id: str, *, again: bool = False) ->
         if not text:
             continue
         raw = pl.read_csv(io.BytesIO(text), has_header=False, new_columns=list(_RECORD), schema=_RECORD)
-        said = made_alike(raw)
-        distinct = said.select(SAYS).unique(maintain_order=True)
-        known = distinct.with_columns(profile_id=profile_ids(distinct))
+        said = made_alike(raw).with_columns(apart=_apart(source.table))
+        known = said.select(*SAYS, "apart").unique(maintain_order=True)
+        known = known.with_columns(profile_id=profile_ids(known))
         records.append(
-            said.join(known, on=list(SAYS), how="left", nulls_equal=True, maintain_order="left").select(
+            said.join(known, on=[*SAYS, "apart"], how="left", nulls_equal=True, maintain_order="left").select(
                 "delivery_id",
                 pl.lit(source.table).alias("table_name"),
                 "row_number",
@@ -222,9 +234,21 @@ def _copied(connection: psycopg.Connection, source: Source, run_id: str, *, agai
         return b"".join(bytes(block) for block in copy)
 
 
-def profile_ids(said: pl.DataFrame) -> pl.Series:
-    """A UUID for each row of `SAYS`, the same for the same content, in this run and in any other."""
-    lines = said.select(pl.concat_str(pl.col(SAYS).fill_null(""), separator="\x1f")).to_series()
+def says_who() -> pl.Expr:
+    """Whether a profile says enough for two records that say it to be of one child."""
+    described = pl.all_horizontal(pl.col(name).is_not_null() for name in ("surname", "forename", "born", "postcode"))
+    return pl.any_horizontal(pl.col(name).is_not_null() for name in IDENTIFIERS) | described
+
+
+def _apart(table: str) -> pl.Expr:
+    """What keeps a record that says too little from all others that say as little."""
+    record = pl.concat_str(pl.lit(table), "delivery_id", "row_number", separator=" ")
+    return pl.when(~says_who()).then(record)
+
+
+def profile_ids(known: pl.DataFrame) -> pl.Series:
+    """A UUID for each row of `SAYS` and `apart`, the same for the same content, in this run and in any other."""
+    lines = known.select(pl.concat_str(pl.col(*SAYS, "apart").fill_null(""), separator="\x1f")).to_series()
     digests = [hashlib.sha256(line.encode()).hexdigest() for line in lines]
     return pl.Series([f"{d[:8]}-{d[8:12]}-{d[12:16]}-{d[16:20]}-{d[20:32]}" for d in digests], dtype=pl.String)
 

@@ -209,16 +209,8 @@ spread as (
     group by feeds
 ),
 received as (
-    select delivery.feed, count(*) as records
+    select delivery.feed, count(*) as records, count(*) filter (where state = 'in review') as in_review
     from identity.link join delivery using (delivery_id) group by delivery.feed
-),
-waiting as (
-    select left_delivery_id as delivery_id, left_table as table_name, left_row as row_number from identity.review
-    union
-    select right_delivery_id, right_table, right_row from identity.review
-),
-in_review as (
-    select delivery.feed, count(*) as in_review from waiting join delivery using (delivery_id) group by delivery.feed
 )
 select
     feed,
@@ -226,8 +218,8 @@ select
     sum(children)::bigint as children,
     coalesce(sum(children) filter (where feeds <> bit), 0)::bigint as also_elsewhere,
     coalesce(sum(children) filter (where feeds = bit), 0)::bigint as only_here,
-    coalesce(in_review, 0) as in_review
-from received join feed using (feed) join spread on feeds & bit <> 0 left join in_review using (feed)
+    in_review
+from received join feed using (feed) join spread on feeds & bit <> 0
 group by feed, records, in_review
 order by feed collate "C"
 """

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import psycopg
 from psycopg import sql
 
-from send_returns.identity.pseudonyms import LOCK as LINKAGE
+from send_returns.identity.sources import LOCK as LINKAGE
 from send_returns.landing.reading import lock
 from send_returns.quality.gating import LOCK as GATE
 from send_returns.quality.swap import CANDIDATE, READERS, RETIRED

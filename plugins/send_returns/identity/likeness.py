@@ -1,0 +1,173 @@
+"""When what two records say of a child may be about one child, and when it cannot be: SQL of the linkage's engine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import duckdb
+import polars as pl
+from nicknames import NickNamer
+
+from send_returns.identity.sources import IDENTIFIERS, says_who
+
+# Jaro-Winkler similarity from which two names are one name with a slip.
+ALIKE = 0.88
+
+# `l` and `r` are two rows of `profiles`, which has the columns of `said`.
+_MACROS = f"""
+create macro words_meet(l, r) as list_has_any(string_split(l, ' '), string_split(r, ' '));
+create macro surname_alike(l, r) as
+    l = r or jaro_winkler_similarity(l, r) >= {ALIKE} or words_meet(l, r) or replace(l, ' ', '') = replace(r, ' ', '');
+create macro forename_alike(l, l_forms, r, r_forms) as
+    l = r or jaro_winkler_similarity(l, r) >= {ALIKE} or words_meet(l, r) or list_contains(l_forms, r)
+    or list_contains(r_forms, l) or starts_with(l, r) or starts_with(r, l) or replace(l, ' ', '') = replace(r, ' ', '');
+create macro born_turned(l, r) as l[1:4] = r[1:4] and l[6:7] = r[9:10] and l[9:10] = r[6:7];
+create macro born_placeholder(l, r) as l[1:4] = r[1:4] and (ends_with(l, '-01-01') or ends_with(r, '-01-01'));
+create macro born_alike(l, r) as
+    l = r or born_turned(l, r) or born_placeholder(l, r) or damerau_levenshtein(l, r) <= 1;
+"""
+
+# Whether two rows are of two children, whatever number they share: of two birth dates, or of one and two forenames
+# (twins), or with nothing but a birth date alike. Unknown is not different.
+DIFFERENT = """coalesce(
+    not born_alike(l.born, r.born)
+    or l.nhs_number <> r.nhs_number
+    or (
+        not forename_alike(l.forename, l.forms, r.forename, r.forms)
+        and not (
+            forename_alike(l.forename, l.forms, r.surname, []) and forename_alike(r.forename, r.forms, l.surname, [])
+        )
+    )
+    or (l.forename <> r.forename and l.sex <> r.sex)
+    or (l.born <> r.born and (l.sex <> r.sex or not surname_alike(l.surname, r.surname))), false)"""
+
+# What two rows have in common and what not, for a person to read; no value.
+_EXPLAINED = (
+    *(
+        (f"l.{kind} = r.{kind}", f"same {name}")
+        for kind, name in (
+            ("nhs_number", "NHS number"),
+            ("upn", "UPN"),
+            ("uln", "ULN"),
+            ("la_child_id", "LA child id"),
+            ("provider_patient_id", "provider's patient id"),
+            ("nhs_number_pseudo", "agreed pseudonym"),
+        )
+    ),
+    ("coalesce(l.upn <> r.upn, true) and (l.upn = r.former_upn or l.former_upn = r.upn)", "former UPN of the other"),
+)
+_COMPARED = (
+    (
+        "forename",
+        (
+            ("l.forename = r.forename", "same forename"),
+            ("damerau_levenshtein(l.forename, r.forename) = 1", "forename differs by one letter"),
+            ("forename_alike(l.forename, l.forms, r.forename, r.forms)", "forename is a form of the other"),
+            ("l.forename = r.surname", "forename and surname are swapped"),
+            ("l.forename <> r.forename", "forename differs"),
+        ),
+    ),
+    (
+        "surname",
+        (
+            ("l.surname = r.surname", "same surname"),
+            ("damerau_levenshtein(l.surname, r.surname) = 1", "surname differs by one letter"),
+            ("surname_alike(l.surname, r.surname)", "surname is like the other"),
+            ("l.surname <> r.surname", "surname differs"),
+        ),
+    ),
+    (
+        "born",
+        (
+            ("l.born = r.born", "same birth date"),
+            ("born_turned(l.born, r.born)", "day and month of birth are turned round"),
+            ("born_placeholder(l.born, r.born)", "same year of birth, one of them 1 January"),
+            ("born_alike(l.born, r.born)", "birth date differs by one digit"),
+            ("l.born <> r.born", "birth date differs"),
+        ),
+    ),
+    ("sex", (("l.sex = r.sex", "same sex"), ("l.sex <> r.sex", "sex differs"))),
+    (
+        "postcode",
+        (
+            ("l.postcode = r.postcode", "same postcode"),
+            ("l.district = r.district", "same postcode district"),
+            ("l.postcode <> r.postcode", "postcode differs"),
+        ),
+    ),
+)
+EXPLANATION = "concat_ws('; ', {})".format(
+    ", ".join(
+        [
+            *(f"case when {condition} then $${words}$$ end" for condition, words in _EXPLAINED),
+            *(
+                "case {} end".format(" ".join(f"when {condition} then '{words}'" for condition, words in levels))
+                for _, levels in _COMPARED
+            ),
+        ]
+    )
+)
+
+
+@contextmanager
+def engine(profiles: pl.DataFrame) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB in memory with the table `profiles` (`profile`, its position, and what it says) and the macros above."""
+    with duckdb.connect(":memory:", config={"threads": 2, "memory_limit": "2GB"}) as connection:
+        connection.execute("set preserve_insertion_order = true")
+        connection.execute(_MACROS)
+        connection.register("said", said(profiles))
+        connection.execute("create table profiles as select * from said")
+        connection.unregister("said")
+        yield connection
+
+
+def frame(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
+    """What a query of the engine returns."""
+    found = pl.from_arrow(connection.sql(query).to_arrow_table())
+    assert isinstance(found, pl.DataFrame)  # noqa: S101 - a table, not an array
+    return found
+
+
+def said(profiles: pl.DataFrame) -> pl.DataFrame:
+    """Profiles with their position, the forms of the forename, the year of birth and the postcode district."""
+    forms = {name: _forms(name) for name in profiles["forename"].drop_nulls().unique().to_list()}
+    return profiles.with_row_index("profile").with_columns(
+        forms=pl.col("forename").replace_strict(forms, default=None, return_dtype=pl.List(pl.String)),
+        year=pl.col("born").str.slice(0, 4),
+        district=pl.col("postcode").str.replace(r"...$", ""),
+        says=says_who(),
+    )
+
+
+# What the list of nicknames, which is American, does not know: spellings of one name.
+_SPELLINGS = (
+    ("MUHAMMAD", "MOHAMMED", "MOHAMMAD", "MOHAMED", "MUHAMMED"),
+    ("ALFIE", "ALFRED"),
+    ("FREDDIE", "FREDERICK"),
+)
+
+
+@cache
+def _nicknames() -> NickNamer:
+    return NickNamer()
+
+
+def _forms(forename: str) -> list[str]:
+    """The other forms of a forename's first word."""
+    first = forename.split(" ")[0]
+    known = _nicknames()
+    forms = known.nicknames_of(first.lower()) | known.canonicals_of(first.lower())
+    spelled = {one for names in _SPELLINGS if first in names for one in names}
+    return sorted({form.upper() for form in forms} | spelled - {first})
+
+
+def carried(profiles: pl.DataFrame) -> pl.DataFrame:
+    """One row per profile and identifier that it carries: profile (position), kind, value. A former UPN is a UPN."""
+    return (
+        profiles.with_row_index("profile")
+        .unpivot(on=list(IDENTIFIERS), index="profile", variable_name="kind", value_name="value")
+        .drop_nulls("value")
+        .with_columns(pl.col("kind").replace({"former_upn": "upn"}))
+        .unique()
+        .sort("kind", "value", "profile")
+    )

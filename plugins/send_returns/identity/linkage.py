@@ -1,0 +1,453 @@
+"""Linkage: every source record of a run gets one person, with method, score and an explanation."""
+
+import io
+import json
+from dataclasses import dataclass
+
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from send_returns import warehouse
+from send_returns.identity import likeness, model, persons, resolve, review, sources
+from send_returns.identity.model import Model
+from send_returns.identity.resolve import Decisions, Resolution
+from send_returns.identity.sources import SAYS
+from send_returns.settings import Settings
+
+_KNOWN = pl.Schema(
+    {
+        "profile_id": pl.String,
+        **dict.fromkeys(SAYS, pl.String),
+        "person_id": pl.String,
+        "method": pl.String,
+        "score": pl.Float64,
+        "explanation": pl.String,
+        "state": pl.String,
+        "model_id": pl.String,
+        "records": pl.Int64,
+    }
+)
+_OUTCOME = ("person_id", "method", "score", "explanation", "state")
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    run_id: str
+    partnership: str
+
+
+def link(settings: Settings, run_id: str) -> dict[str, int]:
+    """Give every person record of the run's manifest a person; returns counts.
+
+    Counts: records; linked_now (records without a link until now); persons; new_persons; merged and split persons;
+    in_review (pairs that wait for a person's decision); disputed (identifiers that join nobody). Writes the tables of
+    the schema identity in one transaction. Which records are one person depends on the manifest, the model and the
+    decisions alone. Raises ValueError when there is no such run, and Failure for a model that cannot be read.
+    """
+    chosen = model.load(settings)
+    with warehouse.connect(settings, purpose="send-returns link") as connection:
+        connection.execute("select pg_advisory_xact_lock(%s)", [sources.LOCK])
+        row = connection.execute("select partnership from audit.run where run_id = %s", [run_id]).fetchone()
+        if row is None:
+            raise ValueError(f"There is no run {run_id}: open one first.")
+        run = _Run(run_id, row[0])
+        records, said = sources.read(connection, run_id)
+        known = _known(connection, run, said, records)
+        if not known["records"].sum():
+            return _counts(connection, run, 0, None)
+        _remember(connection, chosen, run)
+        resolution, weights = _resolved(connection, run, chosen, known)
+        found = _outcome(connection, run, known, records, resolution)
+        _write(connection, run, chosen, known, records, found, weights)
+        counts = _counts(connection, run, records.height, found)
+        if records.height:
+            connection.execute("analyze identity.link, identity.profile")
+    return counts
+
+
+def basis(settings: Settings, connection: psycopg.Connection) -> str:
+    """What linkage goes by besides the records, in one line: the model and the decisions that stand.
+
+    Raises Failure for a model that cannot be read.
+    """
+    return f"{model.load(settings).id} {review.basis(connection, settings.partnership)}"
+
+
+def _known(connection: psycopg.Connection, run: _Run, said: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """Every profile of the partnership, sorted by id: what it says, what it was found to be (null: new), and how many
+    records of the run say so."""
+    columns = sql.SQL(", ").join(
+        sql.Identifier(name) for name in _KNOWN.names() if name not in ("profile_id", "records")
+    )
+    query = sql.SQL(
+        "copy (select profile_id, {columns}, coalesce(records, 0) from identity.profile left join"
+        " (select profile_id, count(*) as records from identity.link"
+        " where delivery_id in (select delivery_id from audit.run_delivery where run_id = {run}) group by 1) as here"
+        " using (profile_id) where partnership = {partnership}) to stdout (format csv)"
+    ).format(columns=columns, run=sql.Literal(run.run_id), partnership=sql.Literal(run.partnership))
+    before = _read(connection, query, _KNOWN)
+    new = said.join(before, on="profile_id", how="anti")
+    absent = [pl.lit(None, _KNOWN[name]).alias(name) for name in (*_OUTCOME, "model_id")]
+    every = pl.concat([before, new.with_columns(*absent, records=pl.lit(0, pl.Int64)).select(_KNOWN.names())])
+    added = records.group_by("profile_id").agg(more=pl.len().cast(pl.Int64))
+    return (
+        every.join(added, on="profile_id", how="left")
+        .with_columns(records=pl.col("records") + pl.col("more").fill_null(0))
+        .drop("more")
+        .sort("profile_id")
+    )
+
+
+def _read(connection: psycopg.Connection, query: sql.Composed, schema: pl.Schema) -> pl.DataFrame:
+    with connection.cursor().copy(query) as copy:
+        text = b"".join(bytes(block) for block in copy)
+    if not text:
+        return pl.DataFrame(schema=schema)
+    return pl.read_csv(io.BytesIO(text), has_header=False, new_columns=schema.names(), schema=schema)
+
+
+def _remember(connection: psycopg.Connection, chosen: Model, run: _Run) -> None:
+    connection.execute(
+        "insert into identity.model (model_id, parameters, first_run_id) values (%s, %s, %s) on conflict do nothing",
+        [chosen.id, json.dumps(chosen.parameters), run.run_id],
+    )
+
+
+def _resolved(
+    connection: psycopg.Connection, run: _Run, chosen: Model, known: pl.DataFrame
+) -> tuple[Resolution, pl.DataFrame]:
+    """Who is one child among the run's profiles, and the weights that are new (left_id, right_id, weight).
+
+    Every profile is compared with every other once under one model, whether or not a run has both.
+    """
+    decisions = _decisions(connection, run, known)
+    parties = {position for pair in (*decisions.same, *decisions.different) for position in pair}
+    here = (pl.col("records") > 0) | pl.col("profile").is_in(list(parties))
+    flagged = known.with_columns(is_new=pl.col("model_id").ne_missing(chosen.id))
+    with likeness.engine(flagged.select("profile_id", *SAYS, "is_new")) as engine:
+        model.block(engine, only_new=True)
+        weights = model.weights(engine, chosen, resolve.REVIEW)
+        ids = known["profile_id"]
+        fresh = weights.select(left_id=ids.gather(weights["l"]), right_id=ids.gather(weights["r"]), weight="weight")
+        positions = known.select("profile_id").with_row_index("profile")
+        old = _edges(connection, run, chosen).join(positions, left_on="left_id", right_on="profile_id")
+        old = old.join(positions, left_on="right_id", right_on="profile_id", suffix="_right")
+        likely = pl.concat(
+            [
+                weights.select(pl.col("l", "r").cast(pl.Int64), pl.col("weight").cast(pl.Float64)),
+                old.select(
+                    l=pl.col("profile").cast(pl.Int64),
+                    r=pl.col("profile_right").cast(pl.Int64),
+                    weight=pl.col("weight").cast(pl.Float64),
+                ),
+            ]
+        ).sort("l", "r")
+        present = known.with_row_index("profile").filter(here)["profile"].cast(pl.Int64)
+        likely = likely.filter(pl.col("l").is_in(present.implode()) & pl.col("r").is_in(present.implode()))
+        bearing = likeness.carried(known).filter(pl.col("profile").is_in(present.cast(pl.UInt32).implode()))
+        engine.register("carried_", bearing)
+        engine.execute("create table carried as select * from carried_")
+        resolution = resolve.resolve(engine, likely, decisions)
+    inside = pl.col("profile").is_in(present.implode())
+    return Resolution(resolution.people.filter(inside), resolution.review, resolution.disputed), fresh
+
+
+def _edges(connection: psycopg.Connection, run: _Run, chosen: Model) -> pl.DataFrame:
+    query = sql.SQL(
+        "copy (select left_id, right_id, weight from identity.edge where partnership = {} and model_id = {})"
+        " to stdout (format csv)"
+    ).format(sql.Literal(run.partnership), sql.Literal(chosen.id))
+    schema = pl.Schema({"left_id": pl.String, "right_id": pl.String, "weight": pl.Float64})
+    return _read(connection, query, schema)
+
+
+def _decisions(connection: psycopg.Connection, run: _Run, known: pl.DataFrame) -> Decisions:
+    """The verdicts that stand: not revoked, and given by as many reviewers as they need."""
+    rows = connection.execute(
+        "select left_id::text, right_id::text, verdict from identity.decision as d"
+        " where partnership = %s and revokes is null"
+        " and not exists (select from identity.decision as later where later.revokes = d.decision_id)"
+        " group by 1, 2, 3 having count(distinct reviewer) >= max(needed) order by 1, 2",
+        [run.partnership],
+    ).fetchall()
+    positions = {profile: position for position, profile in enumerate(known["profile_id"])} if rows else {}
+    stands: dict[str, list[tuple[int, int]]] = {"same": [], "different": []}
+    for left, right, verdict in rows:
+        if left in positions and right in positions:
+            stands[verdict].append((positions[left], positions[right]))
+    return Decisions(stands["same"], stands["different"])
+
+
+def _outcome(
+    connection: psycopg.Connection, run: _Run, known: pl.DataFrame, records: pl.DataFrame, resolution: Resolution
+) -> "_Found":
+    people = resolution.people.with_columns(profile_id=known["profile_id"].gather(resolution.people["profile"]))
+    order = (
+        records.with_row_index("order").group_by("profile_id").agg(first=pl.col("order").min().cast(pl.Int64))
+        if records.height
+        else pl.DataFrame(schema={"profile_id": pl.String, "first": pl.Int64})
+    )
+    children = people.join(order, on="profile_id", how="left").select(
+        "profile_id",
+        child="person",
+        first=pl.col("first").fill_null(pl.col("profile").cast(pl.Int64) + records.height),
+    )
+    who = persons.assign(
+        children,
+        known.select("profile_id", *SAYS, "person_id"),
+        resolution.disputed.select("kind", "value"),
+        _merges(connection, run),
+        _next_number(connection),
+    )
+    outcome = (
+        people.join(who.of_child.rename({"child": "person"}), on="person")
+        .join(known.select("profile_id", "records"), on="profile_id")
+        .with_columns(together=pl.col("records").sum().over("person_id"))
+    )
+    doubted = pl.concat([resolution.review["l"], resolution.review["r"]]).cast(pl.Int64).unique()
+    same = pl.col("method").is_in(["single", "unidentified"]) & (pl.col("together") > 1)
+    outcome = outcome.select(
+        "profile_id",
+        "person_id",
+        method=pl.when(same).then(pl.lit("exact")).otherwise(pl.col("method")),
+        score=pl.when(pl.col("weight").is_null()).then(1.0).otherwise(1 / (1 + 2.0 ** -pl.col("weight"))).round(6),
+        explanation=pl.when(same).then(pl.lit("says the same as another record")).otherwise(pl.col("explanation")),
+        state=pl.when(pl.col("profile").is_in(doubted.implode()))
+        .then(pl.lit("in review"))
+        .when(pl.col("together") > 1)
+        .then(pl.lit("linked"))
+        .otherwise(pl.lit("unlinked")),
+    ).sort("profile_id")
+    review = resolution.review.with_columns(
+        left_id=known["profile_id"].gather(resolution.review["l"]),
+        right_id=known["profile_id"].gather(resolution.review["r"]),
+        score=pl.when(pl.col("weight").is_null()).then(0.5).otherwise(1 / (1 + 2.0 ** -pl.col("weight"))).round(6),
+    )
+    return _Found(outcome, children, who, review, resolution.disputed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    outcome: pl.DataFrame
+    children: pl.DataFrame
+    who: persons.Persons
+    review: pl.DataFrame
+    disputed: pl.DataFrame
+
+
+def _merges(connection: psycopg.Connection, run: _Run) -> pl.DataFrame:
+    rows = connection.execute(
+        "select e.person_id, e.other_id, unnest(e.profiles)::text from identity.event as e"
+        " join identity.person as other on other.person_id = e.other_id and other.merged_into is not null"
+        " where e.kind = 'merge' and e.partnership = %s order by e.other_id, e.event_id desc",
+        [run.partnership],
+    ).fetchall()
+    schema = pl.Schema({"person_id": pl.String, "other_id": pl.String, "profile_id": pl.String})
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _next_number(connection: psycopg.Connection) -> int:
+    last = connection.execute("select coalesce(max(substr(person_id, 2)::bigint), 0) from identity.person").fetchone()
+    assert last is not None  # noqa: S101 - an aggregate always returns its row
+    return int(last[0]) + 1
+
+
+def _write(
+    connection: psycopg.Connection,
+    run: _Run,
+    chosen: Model,
+    known: pl.DataFrame,
+    records: pl.DataFrame,
+    found: _Found,
+    weights: pl.DataFrame,
+) -> None:
+    constant = {"partnership": pl.lit(run.partnership), "run": pl.lit(run.run_id), "model": pl.lit(chosen.id)}
+    _copy(
+        connection,
+        "identity.person (person_id, partnership, first_run_id)",
+        pl.DataFrame({"person_id": found.who.created}, schema={"person_id": pl.String}).select(
+            "person_id", constant["partnership"].alias("p"), constant["run"].alias("r")
+        ),
+    )
+    _happened(connection, run, known, found)
+    _profiles(connection, run, chosen, known, found)
+    _copy(
+        connection,
+        f"identity.link (delivery_id, table_name, row_number, feed, profile_id, {', '.join(_OUTCOME)})",
+        records.join(found.outcome, on="profile_id").select(
+            "delivery_id", "table_name", "row_number", "feed", "profile_id", *_OUTCOME
+        ),
+    )
+    connection.execute(
+        "delete from identity.edge where partnership = %s and model_id <> %s", [run.partnership, chosen.id]
+    )
+    _copy(
+        connection,
+        "identity.edge (partnership, model_id, left_id, right_id, weight)",
+        weights.select(
+            constant["partnership"].alias("p"), constant["model"].alias("m"), "left_id", "right_id", "weight"
+        ),
+    )
+    _reviews(connection, run, found.review)
+    connection.execute("delete from identity.disputed_identifier where run_id = %s", [run.run_id])
+    _copy(
+        connection,
+        "identity.disputed_identifier (partnership, run_id, kind, value, reason)",
+        found.disputed.select(
+            constant["partnership"].alias("p"), constant["run"].alias("r"), "kind", "value", "reason"
+        ),
+    )
+    connection.execute("delete from identity.reconciliation where run_id = %s", [run.run_id])
+    connection.execute(
+        "insert into identity.reconciliation (run_id, feed, records, linked, in_review, unlinked)"
+        " select %(run)s, feed, count(*), count(*) filter (where state = 'linked'),"
+        " count(*) filter (where state = 'in review'), count(*) filter (where state = 'unlinked')"
+        " from identity.link where delivery_id in (select delivery_id from audit.run_delivery where run_id = %(run)s)"
+        " group by feed",
+        {"run": run.run_id},
+    )
+
+
+def _happened(connection: psycopg.Connection, run: _Run, known: pl.DataFrame, found: _Found) -> None:
+    """Events of the merges and splits; what pointed at a merged person follows, wherever it is."""
+    who = found.who
+    if who.revived:
+        connection.execute("update identity.person set merged_into = null where person_id = any(%s)", [who.revived])
+    events = [
+        (
+            run.partnership,
+            run.run_id,
+            "split",
+            row["from_id"],
+            row["person_id"],
+            row["profiles"],
+            "nothing joins them now",
+        )
+        for row in who.split.join(found.children.group_by("child").agg(profiles="profile_id"), on="child")
+        .sort("person_id")
+        .iter_rows(named=True)
+    ]
+    if who.merged.height:
+        before = known.drop_nulls("person_id").group_by("person_id").agg(profiles="profile_id")
+        events += [
+            (
+                run.partnership,
+                run.run_id,
+                "merge",
+                row["into"],
+                row["person_id"],
+                row["profiles"],
+                "found to be one child",
+            )
+            for row in who.merged.join(before, on="person_id").sort("person_id").iter_rows(named=True)
+        ]
+        pairs = [who.merged["person_id"].to_list(), who.merged["into"].to_list()]
+        connection.execute(
+            "update identity.person as t set merged_into = m.into_id"
+            " from unnest(%s::text[], %s::text[]) as m (person_id, into_id) where t.person_id = m.person_id",
+            pairs,
+        )
+        for table in ("profile", "link"):
+            connection.execute(
+                sql.SQL(
+                    "update identity.{} as t set person_id = m.into_id"
+                    " from unnest(%s::text[], %s::text[]) as m (person_id, into_id) where t.person_id = m.person_id"
+                ).format(sql.Identifier(table)),
+                pairs,
+            )
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into identity.event (partnership, run_id, kind, person_id, other_id, profiles, reason)"
+            " values (%s, %s, %s, %s, %s, %s::uuid[], %s)",
+            events,
+        )
+
+
+def _profiles(connection: psycopg.Connection, run: _Run, chosen: Model, known: pl.DataFrame, found: _Found) -> None:
+    """Add the new profiles; where an old one's outcome changed, change it and its links of the run."""
+    new = known.filter(pl.col("person_id").is_null()).select("profile_id", *SAYS).join(found.outcome, on="profile_id")
+    _copy(
+        connection,
+        f"identity.profile (partnership, profile_id, {', '.join(SAYS)}, {', '.join(_OUTCOME)}, model_id)",
+        new.select(pl.lit(run.partnership).alias("p"), "profile_id", *SAYS, *_OUTCOME, pl.lit(chosen.id).alias("m")),
+    )
+    connection.execute(
+        "update identity.profile set model_id = %s where partnership = %s and model_id <> %s",
+        [chosen.id, run.partnership, chosen.id],
+    )
+    old = known.drop_nulls("person_id").select("profile_id", *_OUTCOME)
+    differs = pl.any_horizontal(pl.col(name) != pl.col(f"{name}_old") for name in _OUTCOME)
+    changed = found.outcome.join(old, on="profile_id", suffix="_old").filter(differs).select("profile_id", *_OUTCOME)
+    if not changed.height:
+        return
+    connection.execute(
+        "create temporary table changed (profile_id uuid primary key, person_id text, method text,"
+        " score double precision, explanation text, state text) on commit drop"
+    )
+    _copy(connection, "changed", changed)
+    connection.execute("analyze changed")
+    assignments = ", ".join(f"{name} = changed.{name}" for name in _OUTCOME)
+    connection.execute(
+        f"update identity.profile as t set {assignments} from changed"  # noqa: S608 - column names of this module
+        " where t.profile_id = changed.profile_id and t.partnership = %s".encode(),
+        [run.partnership],
+    )
+    connection.execute(
+        f"update identity.link as t set {assignments} from changed"  # noqa: S608 - column names of this module
+        " where t.profile_id = changed.profile_id"
+        " and t.delivery_id in (select delivery_id from audit.run_delivery where run_id = %s)".encode(),
+        [run.run_id],
+    )
+
+
+def _reviews(connection: psycopg.Connection, run: _Run, doubts: pl.DataFrame) -> None:
+    """Open what is in doubt now; what no longer is, is withdrawn, or decided if a person did so."""
+    connection.execute(
+        "create temporary table doubt (left_id uuid, right_id uuid, score double precision, reason text,"
+        " explanation text, primary key (left_id, right_id)) on commit drop"
+    )
+    _copy(connection, "doubt", doubts.select("left_id", "right_id", "score", "reason", "explanation"))
+    connection.execute(
+        "insert into identity.review as known"
+        " (partnership, left_id, right_id, score, reason, explanation, state, first_run_id)"
+        " select %s, left_id, right_id, score, reason, explanation, 'open', %s from doubt order by left_id, right_id"
+        " on conflict (partnership, left_id, right_id) do update set score = excluded.score,"
+        " reason = excluded.reason, explanation = excluded.explanation, state = 'open'",
+        [run.partnership, run.run_id],
+    )
+    connection.execute(
+        "update identity.review as r set state = case when exists (select from identity.decision as d"
+        " where (d.partnership, d.left_id, d.right_id) = (r.partnership, r.left_id, r.right_id)"
+        " and d.revokes is null and not exists (select from identity.decision as l where l.revokes = d.decision_id))"
+        " then 'decided' else 'withdrawn' end"
+        " where partnership = %s and state = 'open' and reason <> %s"
+        " and not exists (select from doubt where (doubt.left_id, doubt.right_id) = (r.left_id, r.right_id))",
+        [run.partnership, review.RAISED],
+    )
+
+
+def _counts(connection: psycopg.Connection, run: _Run, linked_now: int, found: _Found | None) -> dict[str, int]:
+    total = connection.execute(
+        "select count(*), count(distinct person_id) from identity.link"
+        " where delivery_id in (select delivery_id from audit.run_delivery where run_id = %s)",
+        [run.run_id],
+    ).fetchone()
+    assert total is not None  # noqa: S101 - an aggregate always returns its row
+    return {
+        "records": total[0],
+        "linked_now": linked_now,
+        "persons": total[1],
+        "new_persons": len(found.who.created) if found else 0,
+        "merged": found.who.merged.height if found else 0,
+        "split": found.who.split.height if found else 0,
+        "in_review": found.review.height if found else 0,
+        "disputed": found.disputed.height if found else 0,
+    }
+
+
+def _copy(connection: psycopg.Connection, target: str, rows: pl.DataFrame) -> None:
+    if not rows.height:
+        return
+    with connection.cursor().copy(f"copy {target} from stdin (format csv)".encode()) as copy:
+        copy.write(rows.write_csv(include_header=False).encode())
