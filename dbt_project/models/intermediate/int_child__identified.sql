@@ -14,7 +14,10 @@ merged as (
     select
         child.person_id,
         child.list_number,
-        coalesce(person.upn, enrolment.upn) as upn,
+        case
+            when settled.person_id is not null then settled.upn
+            else coalesce(person.upn, enrolment.upn)
+        end as upn,
         coalesce(person.uln, enrolment.uln) as uln,
         coalesce(person.date_of_birth_on, enrolment.date_of_birth_on) as date_of_birth_on,
         coalesce(person.gender_source, enrolment.gender_source) as gender_source,
@@ -31,6 +34,8 @@ merged as (
             child.person_id = enrolment.person_id
             and enrolment.preference is not null
             and enrolment.recency = 1
+    left join {{ ref('int_upn__settled') }} as settled
+        on child.person_id = settled.person_id
 ),
 
 district as (
