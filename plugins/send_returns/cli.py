@@ -257,6 +257,9 @@ def replay(
 def link(
     as_of: AsOf = None,
     mode: Mode = Mode.incremental,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Estimate the model from the records that are known, then link by it.")
+    ] = False,
     evaluate: Annotated[
         bool, typer.Option("--evaluate", help="Score the links, and two baselines, by a truth that is known.")
     ] = False,
@@ -270,9 +273,12 @@ def link(
 ) -> None:
     """Open the run of what has been accepted; give every person record a person, and every person a pseudonym."""
     from send_returns import demonstration, screen, stages
-    from send_returns.identity import evaluation
+    from send_returns.identity import estimation, evaluation
 
     with _ready() as settings:
+        if estimate:
+            model_id, chart = estimation.estimate(settings)
+            errors.print(f"Model {model_id}: its weights are drawn in {chart}", soft_wrap=True)
         known = truth or demonstration.truth(settings)
         if evaluate and known is None:
             raise typer.BadParameter("Give the truth to score by: --truth FOLDER.")

@@ -1,6 +1,7 @@
 """When what two records say of a child may be about one child, and when it cannot be: SQL of the linkage's engine."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 
@@ -16,10 +17,12 @@ ALIKE = 0.88
 # `l` and `r` are two rows of `profiles`, which has the columns of `said`.
 _MACROS = f"""
 create macro words_meet(l, r) as list_has_any(string_split(l, ' '), string_split(r, ' '));
+create macro a_slip(l, r) as least(length(l), length(r)) >= 3 and damerau_levenshtein(l, r) <= 1;
 create macro surname_alike(l, r) as
-    l = r or jaro_winkler_similarity(l, r) >= {ALIKE} or words_meet(l, r) or replace(l, ' ', '') = replace(r, ' ', '');
+    l = r or a_slip(l, r) or jaro_winkler_similarity(l, r) >= {ALIKE} or words_meet(l, r)
+    or replace(l, ' ', '') = replace(r, ' ', '');
 create macro forename_alike(l, l_forms, r, r_forms) as
-    l = r or jaro_winkler_similarity(l, r) >= {ALIKE} or words_meet(l, r) or list_contains(l_forms, r)
+    l = r or a_slip(l, r) or jaro_winkler_similarity(l, r) >= {ALIKE} or words_meet(l, r) or list_contains(l_forms, r)
     or list_contains(r_forms, l) or starts_with(l, r) or starts_with(r, l) or replace(l, ' ', '') = replace(r, ' ', '');
 create macro born_turned(l, r) as l[1:4] = r[1:4] and l[6:7] = r[9:10] and l[9:10] = r[6:7];
 create macro born_placeholder(l, r) as l[1:4] = r[1:4] and (ends_with(l, '-01-01') or ends_with(r, '-01-01'));
@@ -39,7 +42,8 @@ DIFFERENT = """coalesce(
         )
     )
     or (l.forename <> r.forename and l.sex <> r.sex)
-    or (l.born <> r.born and (l.sex <> r.sex or not surname_alike(l.surname, r.surname))), false)"""
+    or (l.born <> r.born and l.sex <> r.sex)
+    or (l.born <> r.born and l.forename <> r.forename and not surname_alike(l.surname, r.surname)), false)"""
 
 # What two rows have in common and what not, for a person to read; no value.
 _EXPLAINED = (
@@ -109,13 +113,20 @@ EXPLANATION = "concat_ws('; ', {})".format(
 )
 
 
+Aliases = Iterable[tuple[str, str]]
+Engine = duckdb.DuckDBPyConnection
+
+
 @contextmanager
-def engine(profiles: pl.DataFrame) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB in memory with the table `profiles` (`profile`, its position, and what it says) and the macros above."""
+def engine(profiles: pl.DataFrame, aliases: Aliases = ()) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB in memory with the table `profiles` (`profile`, its position, and what it says) and the macros above.
+
+    `aliases`: pairs of forenames that are forms of one name.
+    """
     with duckdb.connect(":memory:", config={"threads": 2, "memory_limit": "2GB"}) as connection:
         connection.execute("set preserve_insertion_order = true")
         connection.execute(_MACROS)
-        connection.register("said", said(profiles))
+        connection.register("said", said(profiles, aliases))
         connection.execute("create table profiles as select * from said")
         connection.unregister("said")
         yield connection
@@ -128,9 +139,14 @@ def frame(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
     return found
 
 
-def said(profiles: pl.DataFrame) -> pl.DataFrame:
+def said(profiles: pl.DataFrame, aliases: Aliases = ()) -> pl.DataFrame:
     """Profiles with their position, the forms of the forename, the year of birth and the postcode district."""
-    forms = {name: _forms(name) for name in profiles["forename"].drop_nulls().unique().to_list()}
+    learned: dict[str, set[str]] = defaultdict(set)
+    for one, other in aliases:
+        learned[one].add(other)
+        learned[other].add(one)
+    names = profiles["forename"].drop_nulls().unique().to_list()
+    forms = {name: sorted(_forms(name) | learned[name]) for name in names}
     return profiles.with_row_index("profile").with_columns(
         forms=pl.col("forename").replace_strict(forms, default=None, return_dtype=pl.List(pl.String)),
         year=pl.col("born").str.slice(0, 4),
@@ -152,13 +168,10 @@ def _nicknames() -> NickNamer:
     return NickNamer()
 
 
-def _forms(forename: str) -> list[str]:
-    """The other forms of a forename's first word."""
-    first = forename.split(" ")[0]
-    known = _nicknames()
-    forms = known.nicknames_of(first.lower()) | known.canonicals_of(first.lower())
-    spelled = {one for names in _SPELLINGS if first in names for one in names}
-    return sorted({form.upper() for form in forms} | spelled - {first})
+def _forms(forename: str) -> set[str]:
+    """The other forms of a forename's first word that the list of nicknames has."""
+    first = forename.split(" ")[0].lower()
+    return {form.upper() for form in _nicknames().nicknames_of(first) | _nicknames().canonicals_of(first)}
 
 
 def carried(profiles: pl.DataFrame) -> pl.DataFrame:

@@ -99,6 +99,15 @@ def _known(connection: psycopg.Connection, run: _Run, said: pl.DataFrame, record
     )
 
 
+def profiles(connection: psycopg.Connection, partnership: str) -> pl.DataFrame:
+    """Every profile that linkage knows: profile_id and `SAYS`, sorted by id."""
+    schema = pl.Schema({"profile_id": pl.String, **dict.fromkeys(SAYS, pl.String)})
+    query = sql.SQL("copy (select {} from identity.profile where partnership = {}) to stdout (format csv)").format(
+        sql.SQL(", ").join(map(sql.Identifier, schema.names())), sql.Literal(partnership)
+    )
+    return _read(connection, query, schema).sort("profile_id")
+
+
 def _read(connection: psycopg.Connection, query: sql.Composed, schema: pl.Schema) -> pl.DataFrame:
     with connection.cursor().copy(query) as copy:
         text = b"".join(bytes(block) for block in copy)
@@ -125,7 +134,7 @@ def _resolved(
     parties = {position for pair in (*decisions.same, *decisions.different) for position in pair}
     here = (pl.col("records") > 0) | pl.col("profile").is_in(list(parties))
     flagged = known.with_columns(is_new=pl.col("model_id").ne_missing(chosen.id))
-    with likeness.engine(flagged.select("profile_id", *SAYS, "is_new")) as engine:
+    with likeness.engine(flagged.select("profile_id", *SAYS, "is_new"), chosen.aliases) as engine:
         model.block(engine, only_new=True)
         weights = model.weights(engine, chosen, resolve.REVIEW)
         ids = known["profile_id"]

@@ -20,6 +20,9 @@ from send_returns.settings import Settings
 
 # Names borne by fewer are rare alike, so that no rare name is kept in a model.
 FEWEST_BEARERS = 20
+# Families in which two forenames must meet.
+FEWEST_FAMILIES = 3
+NEVER_SEEN = 1e-5
 SAMPLED_PAIRS = 2e6
 SEED = 1
 
@@ -50,7 +53,9 @@ COMPARISONS: tuple[dict[str, Any], ...] = (
         "comparison_levels": [
             _missing("forename"),
             _level("forename_l = forename_r", "same", tf_adjustment_column="forename"),
-            _level("jaro_winkler_similarity(forename_l, forename_r) >= 0.92", "a slip"),
+            _level(
+                "a_slip(forename_l, forename_r) or jaro_winkler_similarity(forename_l, forename_r) >= 0.92", "a slip"
+            ),
             _level(f"{_FORENAME_FORMS} or words_meet(forename_l, forename_r)", "a familiar form"),
             _level("forename_l = surname_r and forename_r = surname_l", "swapped with the surname"),
             _ELSE,
@@ -61,7 +66,7 @@ COMPARISONS: tuple[dict[str, Any], ...] = (
         "comparison_levels": [
             _missing("surname"),
             _level("surname_l = surname_r", "same", tf_adjustment_column="surname"),
-            _level("jaro_winkler_similarity(surname_l, surname_r) >= 0.92", "a slip"),
+            _level("a_slip(surname_l, surname_r) or jaro_winkler_similarity(surname_l, surname_r) >= 0.92", "a slip"),
             _level("words_meet(surname_l, surname_r)", "a half of the other"),
             _ELSE,
         ],
@@ -87,7 +92,6 @@ COMPARISONS: tuple[dict[str, Any], ...] = (
         "comparison_levels": [
             _missing("postcode"),
             _level("postcode_l = postcode_r", "same"),
-            _level("damerau_levenshtein(postcode_l, postcode_r) <= 1", "a slip"),
             _level("district_l = district_r", "same district"),
             _ELSE,
         ],
@@ -97,7 +101,8 @@ COMPARISONS: tuple[dict[str, Any], ...] = (
 
 @dataclass(frozen=True)
 class Model:
-    """Splink's settings with their parameters, the frequency of each common name, and that of all others."""
+    """Splink's settings with their parameters, the frequency of each common name, and that of all others; and forenames
+    that were found to be forms of one name."""
 
     parameters: Mapping[str, Any]
 
@@ -106,6 +111,11 @@ class Model:
         """The same for the same parameters."""
         return "m" + hashlib.sha256(json.dumps(self.parameters, sort_keys=True).encode()).hexdigest()[:16]
 
+    @property
+    def aliases(self) -> list[tuple[str, str]]:
+        """Pairs of forenames that are forms of one name."""
+        return [(one, other) for one, other in self.parameters["aliases"]]
+
 
 def load(settings: Settings) -> Model:
     """The model estimated for this installation (`<home>/linkage/model.json`), or else the one that comes with it."""
@@ -113,7 +123,7 @@ def load(settings: Settings) -> Model:
     try:
         text = own.read_text("utf-8") if own.exists() else files(__package__).joinpath("model.json").read_text("utf-8")
         parameters = json.loads(text)
-        return Model({part: parameters[part] for part in ("settings", "frequencies")})
+        return Model({part: parameters[part] for part in ("settings", "frequencies", "aliases")})
     except (OSError, ValueError, LookupError, TypeError):
         raise Failure(f"{own}: it is no linkage model. Estimate it anew with `send-returns link --estimate`.") from None
 
@@ -125,11 +135,24 @@ def _linker(connection: duckdb.DuckDBPyConnection, settings: Mapping[str, Any]) 
     return api, Linker(frame, dict(settings), log_level=None)
 
 
-def estimate(connection: duckdb.DuckDBPyConnection, children: int) -> tuple[Model, str]:
+def aliases(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Forenames by which records under one number, birth date and surname know children, in enough families to be forms
+    of one name and not a slip of the number: Ciaran and Kieran. Of the table `shared`; sorted."""
+    return connection.execute(
+        "select least(l.forename, r.forename) as one, greatest(l.forename, r.forename) as other"
+        " from shared as a join shared as b on a.kind = b.kind and a.value = b.value and a.profile < b.profile"
+        " join profiles as l on l.profile = a.profile join profiles as r on r.profile = b.profile"
+        " where l.forename <> r.forename and l.born = r.born and surname_alike(l.surname, r.surname)"
+        f" group by 1, 2 having count(distinct least(l.born, r.born) || l.surname) >= {FEWEST_FAMILIES} order by 1, 2"
+    ).fetchall()
+
+
+def estimate(connection: duckdb.DuckDBPyConnection, known_as: list[tuple[str, str]]) -> tuple[Model, str]:
     """A model of the profiles in `connection`, whose column `label` says which share trusted identifiers.
 
-    `children`: about how many people the profiles are of. Returns it with its charts, as HTML.
+    `known_as`: the model's aliases. Returns it with its chart, as HTML.
     """
+    ((children,),) = connection.execute("select count(distinct label) from profiles").fetchall()
     settings = {
         "link_type": "dedupe_only",
         "unique_id_column_name": "profile",
@@ -141,10 +164,21 @@ def estimate(connection: duckdb.DuckDBPyConnection, children: int) -> tuple[Mode
     _, linker = _linker(connection, settings)
     linker.training.estimate_u_using_random_sampling(max_pairs=SAMPLED_PAIRS, seed=SEED)
     linker.training.estimate_m_from_label_column("label")
-    trained = json.loads(json.dumps(linker.misc.save_model_to_json(out_path=None)))
+    trained = _whole(json.loads(json.dumps(linker.misc.save_model_to_json(out_path=None))))
     frequencies = {name: _frequencies(connection, name) for name in ("forename", "surname")}
     chart = linker.visualisations.match_weights_chart()
-    return Model({"settings": trained, "frequencies": frequencies}), chart.to_html(inline=True)
+    parameters = {"settings": trained, "frequencies": frequencies, "aliases": [list(pair) for pair in known_as]}
+    return Model(parameters), chart.to_html(inline=True)
+
+
+def _whole(trained: dict[str, Any]) -> dict[str, Any]:
+    """With a small probability where a level was never seen, for which Splink would put a large one."""
+    for comparison in trained["comparisons"]:
+        for level in comparison["comparison_levels"]:
+            if not level.get("is_null_level"):
+                for name in ("m_probability", "u_probability"):
+                    level[name] = round(level.get(name) or NEVER_SEEN, 9)
+    return trained
 
 
 def _frequencies(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from send_returns.identity.likeness import DIFFERENT, EXPLANATION, frame
 
 # Match weights (log2 of the odds) from which two profiles are linked, or shown to a person.
-LINK, REVIEW = 10.0, 3.0
+LINK, REVIEW = 9.0, 3.0
 # Two candidates for one place whose weights differ by less are too alike to choose between.
 MARGIN = 6.0
 # A number that more profiles carry is a default of some system, not an identity.
@@ -29,6 +29,10 @@ NAMES = {
     "nhs_number_pseudo": "agreed pseudonym",
     "nhs_number": "NHS number",
 }
+
+
+# Each profile with the first that carries the same trusted number.
+STAR = "select min(profile) over (partition by kind, value) as l, profile as r from trusted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +79,61 @@ def resolve(
     )
 
 
+def labelled(connection: duckdb.DuckDBPyConnection) -> None:
+    """Add `label` to the table `profiles`: those that trusted numbers connect have the same."""
+    _disputed(connection)
+    ((size,),) = connection.execute("select count(*) from profiles").fetchall()
+    part = _connected(size, [frame(connection, STAR)])
+    connection.register("label_", pl.DataFrame({"profile": np.arange(size), "label": part}))
+    connection.execute(
+        "create or replace table profiles as select profiles.*, label from profiles join label_ using (profile)"
+    )
+
+
+def _connected(size: int, edges: Sequence[pl.DataFrame]) -> np.typing.NDArray[np.int64]:
+    """The connected part of each of so many nodes, by edges (l, r)."""
+    left, right = (np.concatenate([some[end].to_numpy() for some in edges]) for end in ("l", "r"))
+    graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(size, size))
+    part: np.typing.NDArray[np.int64] = connected_components(graph, directed=False)[1].astype(np.int64)
+    return part
+
+
 def _disputed(connection: duckdb.DuckDBPyConnection) -> None:
-    """Table `disputed`: identifiers that two different children carry, and those of too many; they join nobody."""
+    """Tables `disputed`, identifiers that records of different children carry, and those of too many; and `trusted`.
+
+    A disputed number joins nobody by itself, and only those of its records that agree on the birth date as well, if
+    all of that birth date can be one child's.
+    """
     connection.execute(
         "create or replace table bearing as select kind, value, count(*) as carriers from carried group by 1, 2"
     )
     connection.execute(
-        "create or replace table shared as select profile, kind, value from carried join bearing using (kind, value)"
+        "create or replace table shared as select profile, kind, value, born from carried"
+        " join bearing using (kind, value) join profiles using (profile)"
         f" where carriers between 2 and {MOST_CARRIERS}"
     )
     connection.execute(
-        "create or replace table disputed as"
-        f" select kind, value, 'carried by more than {MOST_CARRIERS} different records' as reason from bearing"
-        f" where carriers > {MOST_CARRIERS} union all"
-        " select distinct a.kind, a.value, 'carried by records of different children' as reason"
+        "create or replace table unlike as"
+        " select a.kind, a.value, a.born, a.born = b.born as is_one_date"
         " from shared as a join shared as b on a.kind = b.kind and a.value = b.value and a.profile < b.profile"
         f" join profiles as l on l.profile = a.profile join profiles as r on r.profile = b.profile where {DIFFERENT}"
         # A temporary number may be given again: it joins only records with one birth date.
         " or (a.kind = 'upn' and a.value similar to '.*[A-Z]' and coalesce(l.born <> r.born, true))"
     )
-    connection.execute("create or replace table trusted as select * from shared anti join disputed using (kind, value)")
+    connection.execute(
+        "create or replace table disputed as"
+        f" select kind, value, 'carried by more than {MOST_CARRIERS} different records' as reason from bearing"
+        f" where carriers > {MOST_CARRIERS} union all"
+        " select distinct kind, value, 'carried by records of different children' as reason from unlike"
+    )
+    connection.execute(
+        "create or replace table trusted as select profile, kind, value from shared anti join disputed"
+        " using (kind, value) union all select profile, shared.kind, shared.value || ' ' || shared.born from shared"
+        " semi join disputed on disputed.kind = shared.kind and disputed.value = shared.value"
+        " anti join (select * from unlike where is_one_date) as twins"
+        " on twins.kind = shared.kind and twins.value = shared.value and twins.born = shared.born"
+        " where shared.born is not null"
+    )
 
 
 def _parts(
@@ -103,12 +142,8 @@ def _parts(
     """The connected parts (a number per profile), the edges of the parts that hold different children, and which
     profiles those are (l, r)."""
     ((size,),) = connection.execute("select count(*) from profiles").fetchall()
-    star = frame(connection, "select min(profile) over (partition by kind, value) as l, profile as r from trusted")
     likely = frame(connection, f"select l, r from likely where weight >= {LINK}")
-    ends = [np.concatenate([star[end].to_numpy(), likely[end].to_numpy()]) for end in ("l", "r")]
-    graph = coo_array((np.ones(len(ends[0]), dtype=np.int8), (ends[0], ends[1])), shape=(size, size))
-    _, part = connected_components(graph, directed=False)
-    part = part.astype(np.int64)
+    part = _connected(size, [frame(connection, STAR), likely])
     connection.register("part_", pl.DataFrame({"profile": np.arange(size), "part": part}))
     connection.execute("create or replace table parts as select profile, part from part_")
     _register(connection, "told_", decisions.different)
@@ -248,7 +283,8 @@ def _for_review(
 ) -> pl.DataFrame:
     """Pairs of different people that may be one: likely ones, refused ones, and those with one disputed number.
 
-    Of two people one pair, the likeliest. A pair of people that was decided is not asked again.
+    Of two people one pair, the likeliest. Of people who have been found to be two children it is asked only why they
+    share a number, and of a pair that was decided nothing.
     """
     decided = [*decisions.same, *decisions.different]
     for name, pairs in (("refused_", refused), ("decided_", decided)):
@@ -268,12 +304,17 @@ def _for_review(
         " from doubt join found as f on f.profile = l join found as g on g.profile = r where f.person <> g.person),"
         " settled as (select least(f.person, g.person) as one, greatest(f.person, g.person) as other"
         " from decided_ join found as f on f.profile = l join found as g on g.profile = r),"
+        " apart as (select distinct one, other from (select distinct one, other from people) as pair"
+        " join found as f on f.person = one join found as g on g.person = other"
+        " join profiles as l on l.profile = f.profile join profiles as r on r.profile = g.profile"
+        f" where {DIFFERENT}),"
         " first as ("
         " select *, row_number() over (partition by one, other order by weight desc nulls last, l, r) as place"
         " from people anti join settled using (one, other))"
         f" select first.l, first.r, weight, reason, {EXPLANATION} as explanation from first"
         " join profiles as l on l.profile = first.l join profiles as r on r.profile = first.r"
-        f" where place = 1 and (reason like 'a number joins%' or not ({DIFFERENT})) order by first.l, first.r",
+        " where place = 1 and (reason like 'a number joins%' or not exists"
+        " (select 1 from apart where apart.one = first.one and apart.other = first.other)) order by first.l, first.r",
     )
 
 

@@ -194,7 +194,14 @@ def read(connection: psycopg.Connection, run_id: str, *, again: bool = False) ->
         if not text:
             continue
         raw = pl.read_csv(io.BytesIO(text), has_header=False, new_columns=list(_RECORD), schema=_RECORD)
-        said = made_alike(raw).with_columns(apart=_apart(source.table))
+        # What is written alike is made alike once: terms of a census repeat each other.
+        written = raw.select(SAYS).unique(maintain_order=True).with_row_index("written")
+        said = (
+            raw.join(written, on=list(SAYS), how="left", nulls_equal=True, maintain_order="left")
+            .drop(SAYS)
+            .join(made_alike(written), on="written", maintain_order="left")
+            .with_columns(apart=_apart(source.table))
+        )
         known = said.select(*SAYS, "apart").unique(maintain_order=True)
         known = known.with_columns(profile_id=profile_ids(known))
         records.append(
