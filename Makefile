@@ -39,7 +39,7 @@ test: setup ## The whole suite, with what it needs from the system
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
 	@$(RUN) sqlfluff lint --processes 2 dbt_project/models dbt_project/tests
-	@$(RUN) pytest
+	@$(RUN) pytest -n 2 --dist loadfile # each worker has a server of its own
 
 up: setup ## Serve the project in a real Airflow on this machine
 	@$(RUN) send-returns up
