@@ -260,8 +260,10 @@ def profile_ids(known: pl.DataFrame) -> pl.Series:
     return pl.Series([f"{d[:8]}-{d[8:12]}-{d[12:16]}-{d[16:20]}-{d[20:32]}" for d in digests], dtype=pl.String)
 
 
-# Letters that are no letter with a mark.
-_LETTERS = {"ß": "SS", "Æ": "AE", "Œ": "OE", "Ø": "O", "Ł": "L", "Đ": "D", "Ð": "D", "Þ": "TH", "ı": "I"}
+# Nothing that identifies is longer; what is longer would make every comparison with it dear.
+LONGEST = 200
+# Capital letters that are no letter with a mark.
+_LETTERS = {"Æ": "AE", "Œ": "OE", "Ø": "O", "Ł": "L", "Đ": "D", "Ð": "D", "Þ": "TH"}
 _SEXES = {"M": "M", "F": "F", "1": "M", "2": "F"}
 
 
@@ -270,38 +272,44 @@ def made_alike(raw: pl.DataFrame) -> pl.DataFrame:
 
     A UPN is known by its last twelve characters, because its first only checks them; a ULN has ten digits; an NHS
     number has ten digits that pass its check (NHS Data Dictionary), of which a spreadsheet may have lost a zero in
-    front, as of an LA child id. A value of one repeated character is a placeholder.
+    front, as of an LA child id. A value of one repeated character is a placeholder, and one of more than 200 characters
+    is none. What cannot be seen, such as a control character, is no part of a value.
     """
     return raw.with_columns(
         *(_upn(name) for name in ("upn", "former_upn")),
-        _matching("uln", _bare("uln"), r"^\d{10}$"),
+        _matching("uln", _bare("uln"), r"^[0-9]{10}$"),
         _nhs_number(),
-        _matching("la_child_id", _bare("la_child_id").str.replace(r"^0+(\d+)$", "${1}"), r"[0-9A-Z]"),
-        _matching("provider_patient_id", pl.col("provider_patient_id").str.strip_chars().str.to_uppercase(), r"\S \S"),
-        pl.col("nhs_number_pseudo").str.strip_chars(),
+        _matching("la_child_id", _bare("la_child_id").str.replace(r"^0+([0-9]+)$", "${1}"), r"[0-9A-Z]"),
+        _matching("provider_patient_id", _seen("provider_patient_id").str.to_uppercase(), r"\S \S"),
+        _matching("nhs_number_pseudo", _seen("nhs_number_pseudo"), "."),
         *(_name(name) for name in ("surname", "forename")),
         pl.col("born").str.extract(r"^(\d{4}-\d\d-\d\d)"),
         pl.col("sex").str.to_uppercase().replace_strict(_SEXES, default=None, return_dtype=pl.String),
-        _matching("postcode", _bare("postcode"), r"^[A-Z]{1,2}\d[A-Z\d]?\d[A-Z]{2}$"),
+        _matching("postcode", _bare("postcode"), r"^[A-Z]{1,2}[0-9][A-Z0-9]?[0-9][A-Z]{2}$"),
     )
 
 
 def _bare(name: str) -> pl.Expr:
-    return pl.col(name).str.replace_all(r"[\s\-]", "").str.to_uppercase()
+    return pl.col(name).str.replace_all(r"[\s\p{C}\-]", "").str.to_uppercase()
+
+
+def _seen(name: str) -> pl.Expr:
+    return pl.col(name).str.replace_all(r"\p{C}", "").str.strip_chars()
 
 
 def _matching(name: str, value: pl.Expr, pattern: str) -> pl.Expr:
     placeholder = (value.str.len_chars() >= 3) & (value.str.strip_chars(value.str.slice(0, 1)) == "")
-    return pl.when(value.str.contains(pattern) & ~placeholder).then(value).alias(name)
+    fits = value.str.len_chars() <= LONGEST
+    return pl.when(fits & value.str.contains(pattern) & ~placeholder).then(value).alias(name)
 
 
 def _upn(name: str) -> pl.Expr:
     """Letter, LA (3), establishment (4), year (2), serial (3; a temporary one: 2 and a letter) (DfE, UPN guide)."""
-    return _matching(name, _bare(name).str.extract(r"^[A-Z](\d{11}[0-9A-Z])$"), ".")
+    return _matching(name, _bare(name).str.extract(r"^[A-Z]([0-9]{11}[0-9A-Z])$"), ".")
 
 
 def _nhs_number() -> pl.Expr:
-    digits = pl.col("nhs_number").str.replace_all(r"\D", "")
+    digits = pl.col("nhs_number").str.replace_all(r"[^0-9]", "")
     padded = pl.when(digits.str.len_chars() == 9).then("0" + digits).otherwise(digits)
     value = pl.when(padded.str.len_chars() == 10).then(padded)
     total = pl.sum_horizontal(value.str.slice(place, 1).cast(pl.Int32) * (10 - place) for place in range(9))
@@ -314,4 +322,4 @@ def _name(name: str) -> pl.Expr:
     plain = upper.str.replace_many(list(_LETTERS), list(_LETTERS.values())).str.normalize("NFKD")
     joined = plain.str.replace_all(r"[\p{M}'’`.]", "")
     words = joined.str.replace_all(r"[^A-Z]+", " ").str.strip_chars()
-    return pl.when(words.str.len_chars() > 0).then(words).alias(name)
+    return pl.when(words.str.len_chars().is_between(1, LONGEST)).then(words).alias(name)
