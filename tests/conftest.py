@@ -96,6 +96,12 @@ def module_database(server: Settings, template: str, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture(scope="session")
+def new_database(server: Settings, template: str) -> Callable[[Path], AbstractContextManager[Settings]]:
+    """Settings of a fresh migrated database with a fresh home, for what a whole session shares."""
+    return lambda home: _fresh(server, template, home)
+
+
+@pytest.fixture(scope="session")
 def copy_of(server: Settings) -> Callable[[Settings, Path], AbstractContextManager[Settings]]:
     """Settings of a fresh copy of another's database, with a fresh home: for what takes long to build."""
 
