@@ -20,6 +20,8 @@
     'int_child__identified': 'person_id',
     'int_child__keyed': 'person_id',
     'int_child__joined': 'person_id',
+    'int_working_day': 'day_on',
+    'int_clock__governance': "clock || '/' || part || '/' || subject_id",
 } %}
 {% for model, key in keys.items() %}
     select

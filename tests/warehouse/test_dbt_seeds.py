@@ -4,6 +4,7 @@ import csv
 from datetime import date, timedelta
 from itertools import pairwise
 
+import holidays
 from dateutil.easter import easter
 
 from send_returns import layouts
@@ -65,3 +66,25 @@ def test_organisations_follow_one_another() -> None:
         ("QM7", "2022-07-01", "2026-03-31"),
         ("", "2026-04-01", ""),
     ]
+
+
+def test_bank_holidays_are_those_of_a_kept_library() -> None:
+    known = holidays.country_holidays("GB", subdiv="ENG", years=range(2000, 2036))
+    assert [(row["holiday_on"], row["name"]) for row in _seed("bank_holidays")] == [
+        (day.isoformat(), name) for day, name in sorted(known.items())
+    ]
+
+
+def test_all_34_clocks_have_limits_that_follow_one_another() -> None:
+    rows = _seed("clock_parameters")
+    assert sorted({row["clock"] for row in rows}) == [f"CLK{number:02}" for number in range(1, 35)]
+    assert rows == sorted(rows, key=lambda row: row["clock"])
+    for before, after in pairwise(rows):
+        if (before["clock"], before["part"]) == (after["clock"], after["part"]):
+            assert date.fromisoformat(before["in_force_to_on"]) + timedelta(days=1) == date.fromisoformat(
+                after["in_force_from_on"]
+            )
+    for row in rows:
+        assert bool(row["limit_number"]) != bool(row["limit_month_day"]), row
+        assert bool(row["limit_month_day"]) == (row["unit"] == "date"), row
+        assert row["legal_source"], row
