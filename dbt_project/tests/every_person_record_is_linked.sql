@@ -3,6 +3,8 @@
     'stg_sen2__person',
     'stg_school_census__pupil',
     'stg_ehe_register__child',
+    'stg_ehc_casework__case',
+    'stg_ehc_casework__advice',
     'stg_cin_census__child',
     'stg_ssda903__child',
     'stg_csds__patient',

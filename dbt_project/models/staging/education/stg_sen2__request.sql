@@ -2,8 +2,10 @@ select
     request.requeststableid as sen2_request_id,
     request.persontableid as sen2_person_id,
     request.receiveddate as received_on,
+    {{ code('request.requestsource') }} as request_source,
     request.requestoutcomedate as outcome_on,
     {{ code('request.requestoutcome') }} as outcome,
+    {{ code('request.exported') }} as exported_to,
     request._delivery_id,
     request._row_number
 from {{ source('raw_council', 'sen2__requests') }} as request
