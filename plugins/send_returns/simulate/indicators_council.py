@@ -1,8 +1,8 @@
 """The true value of each indicator of the council's work, worked out from the lives.
 
-Periods: the calendar year before `as_of`, unless it is a snapshot: of `as_of` where SEN2, the censuses or social care
-tell it, of the last day of the latest month where a register does. Phase transfers are those of the latest year, the
-school terms the latest three, alternative provision the year to its census. A plan is in force on a day when it was
+Periods: the last whole calendar year by `as_of`, unless it is a snapshot: of `as_of` where SEN2, the censuses or
+social care tell it, of the last day of the latest month where a register does. Phase transfers are those of the latest
+year, the school terms the latest three, alternative provision the year to its census. A plan is in force on a day when it was
 issued by then and has not ceased. Where an indicator has several measures, each is a row of its own.
 
 What no life tells (health assessments of looked after children, the plans of 2015) has the status `x`.
@@ -163,7 +163,8 @@ def council_indicators(blocks: Iterable[Frames], as_of: date, people_under_26: i
     every = list(blocks)
     frames = {name: pl.concat([block[name] for block in every]) for name in every[0]}
     frames["actions"] = every[0]["actions"]
-    year = (date(as_of.year - 1, 1, 1), date(as_of.year - 1, 12, 31))
+    last = (as_of + timedelta(days=1)).year - 1  # a year that ends on `as_of` is whole
+    year = (date(last, 1, 1), date(last, 12, 31))
     extract = last_month_end(as_of)
     measures = [
         *_plans(frames, year, as_of, people_under_26),
