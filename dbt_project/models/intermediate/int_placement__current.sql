@@ -1,19 +1,17 @@
-select distinct on (plan.person_id)
-    plan.person_id,
+select distinct on (placement.person_id)
+    placement.person_id,
     placement.urn,
     placement.sen_setting,
+    placement.placement_type,
+    placement.work_based,
     placement.entered_on
-from {{ ref('stg_sen2__placement') }} as placement
-inner join {{ ref('int_plan__reviewed') }} as plan
-    on
-        placement._delivery_id = plan._delivery_id
-        and placement.sen2_active_plan_id = plan.sen2_active_plan_id
+from {{ ref('int_placement__joined') }} as placement
 where
     placement.placement_rank = 1
-    and {{ is_open('placement.entered_on', 'placement.left_on', as_of()) }}
+    and placement.is_open
 order by
-    plan.person_id asc,
+    placement.person_id asc,
     placement.entered_on desc,
-    plan.reference_on desc nulls last,
+    placement.reference_on desc nulls last,
     placement._delivery_id asc,
     placement._row_number asc

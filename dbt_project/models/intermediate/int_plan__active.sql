@@ -4,6 +4,9 @@ with latest as (
         plan.person_id,
         plan.started_on,
         plan.ceased_on,
+        plan.work_based,
+        plan.has_personal_budget,
+        plan.sen2_named_plan_id,
         plan.sen2_request_id,
         plan._delivery_id
     from {{ ref('int_plan__named') }} as plan
@@ -20,6 +23,9 @@ with latest as (
 select
     latest.person_id,
     latest.started_on,
+    latest.work_based,
+    latest.has_personal_budget,
+    latest.sen2_named_plan_id,
     latest.sen2_request_id,
     latest._delivery_id
 from latest

@@ -1,6 +1,9 @@
 select
     episode.child as council_person_id,
     episode.decom as started_on,
+    {{ code('episode.rne') }} as new_episode_reason,
+    {{ code('episode.ls') }} as legal_status,
+    {{ code('episode.place') }} as placement,
     episode.dec as ended_on,
     delivery.reference_on,
     episode._delivery_id,

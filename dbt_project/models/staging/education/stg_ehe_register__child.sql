@@ -3,6 +3,8 @@ select
     child.la_child_id as council_person_id,
     child.ehe_start_on as started_on,
     child.ehe_end_on as ended_on,
+    lower(btrim(child.ehe_reason)) as reason,
+    case when child.has_ehc_plan then 'E' else {{ code('child.sen_provision') }} end as sen_provision,
     delivery.reference_on,
     child._delivery_id,
     child._row_number,

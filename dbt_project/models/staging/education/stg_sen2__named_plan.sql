@@ -4,6 +4,8 @@ select
     plan.startdate as started_on,
     plan.ceasedate as ceased_on,
     {{ code('plan.ceasereason') }} as cease_reason,
+    {{ code('plan.planwbp') }} as work_based,
+    coalesce(plan.pb, false) as has_personal_budget,
     plan._delivery_id,
     plan._row_number
 from {{ source('raw_council', 'sen2__namedplan') }} as plan
