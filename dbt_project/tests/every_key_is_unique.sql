@@ -21,6 +21,7 @@
     'int_health_referral__open': "provider_code || '/' || referral_id",
     'int_child__listed': 'person_id',
     'int_child__identified': 'person_id',
+    'int_child__known': 'person_id',
     'int_child__keyed': 'person_id',
     'int_child__joined': 'person_id',
     'int_working_day': 'day_on',

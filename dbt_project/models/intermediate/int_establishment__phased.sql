@@ -40,7 +40,13 @@ placement as (
 
 select
     establishment.urn,
+    establishment.establishment_name,
+    establishment.type_name,
+    establishment.authority_code,
     establishment.district,
+    establishment.ukprn,
+    establishment.opened_on,
+    establishment.closed_on,
     phase.phase,
     placement.placement_type
 from {{ ref('stg_gias__establishment') }} as establishment

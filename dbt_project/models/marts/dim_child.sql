@@ -4,13 +4,24 @@ select
     {{ as_of() }} as as_of_on,
     pseudonym.child_key,
     pseudonym.key_id,
-    date_trunc('month', child.date_of_birth_on)::date as birth_month_on,
-    child.gender as sex,
-    child.ethnicity,
-    child.district_code,
-    child.list_number = 1 as has_plan,
-    child.list_number = 2 as has_sen_support
-from {{ ref('int_child__joined') }} as child
+    date_trunc('month', coalesce(listed.date_of_birth_on, known.born_on))::date as birth_month_on,
+    {{ age_at("date_trunc('month', coalesce(listed.date_of_birth_on, known.born_on))", as_of()) }} as age_years,
+    coalesce(listed.gender, known.sex, 'U') as sex,
+    listed.ethnicity,
+    coalesce(listed.district_code, known.district_code) as district_code,
+    listed.primary_need,
+    listed.main_establishment_urn as establishment_urn,
+    listed.main_establishment_phase as phase,
+    coalesce(care.is_looked_after, false) as is_looked_after,
+    coalesce(care.has_child_protection_plan, false) as has_child_protection_plan,
+    coalesce(care.is_child_in_need, false) as is_child_in_need,
+    coalesce(listed.list_number = 1, false) as has_plan,
+    coalesce(listed.list_number = 2, false) as has_sen_support
+from {{ ref('int_child__known') }} as known
 left join {{ ref('int_child__keyed') }} as pseudonym
-    on child.person_id = pseudonym.person_id
+    on known.person_id = pseudonym.person_id
+left join {{ ref('int_child__joined') }} as listed
+    on known.person_id = listed.person_id
+left join {{ ref('int_social_care__involved') }} as care
+    on known.person_id = care.person_id
 order by pseudonym.child_key

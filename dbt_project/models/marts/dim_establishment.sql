@@ -1,0 +1,39 @@
+with named as (
+    select placement.urn
+    from {{ ref('stg_sen2__placement') }} as placement
+    where placement.urn is not null
+    union
+    select school.urn
+    from {{ ref('stg_school_census__school') }} as school
+    where school.urn is not null
+)
+
+select
+    '{{ var("partnership") }}'::text as partnership,
+    establishment.urn as establishment_urn,
+    establishment.establishment_name,
+    establishment.type_name as establishment_type,
+    establishment.phase,
+    establishment.placement_type,
+    establishment.district as district_name,
+    establishment.authority_code,
+    establishment.opened_on,
+    establishment.closed_on,
+    true as is_in_gias
+from {{ ref('int_establishment__phased') }} as establishment
+union all
+select
+    '{{ var("partnership") }}'::text as partnership,
+    named.urn as establishment_urn,
+    null::text as establishment_name,
+    null::text as establishment_type,
+    null::text as phase,
+    null::text as placement_type,
+    null::text as district_name,
+    null::text as authority_code,
+    null::date as opened_on,
+    null::date as closed_on,
+    false as is_in_gias
+from named
+where named.urn not in (select establishment.urn from {{ ref('int_establishment__phased') }} as establishment)
+order by establishment_urn
