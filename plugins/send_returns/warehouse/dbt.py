@@ -240,7 +240,8 @@ def manifest(settings: Settings) -> "Manifest":
             digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     kept = settings.folder("cache", "dbt") / f"{digest.hexdigest()[:16]}.msgpack"
     if not kept.exists():
-        done = dbtRunner().invoke(["parse", *_flags(settings, kept.parent), "--no-partial-parse"])
+        with _profile(settings):
+            done = dbtRunner().invoke(["parse", *_flags(settings, kept.parent), "--no-partial-parse"])
         if not isinstance(done.result, Manifest):
             raise BuildFailed(f"dbt cannot read the project: {without_values(str(done.exception))}") from None
         partial = kept.with_suffix(f".{os.getpid()}")
