@@ -12,3 +12,11 @@
 {% macro code(column) -%}
     nullif(upper(btrim({{ column }})), '')
 {%- endmacro %}
+
+{#- Whether a row came in a copy from national processing, whose patients have a code in place of the NHS number (decision 0008). -#}
+{% macro is_pseudonymised(relation, patients, nhs_number) -%}
+    {{ relation }}._delivery_id in (
+        select copied._delivery_id from {{ source('raw_icb', patients) }} as copied
+        where copied.{{ nhs_number }} is null and copied.nhs_number_pseudo is not null
+    )
+{%- endmacro %}

@@ -8,6 +8,11 @@
     'stg_cin_census__child',
     'stg_ssda903__child',
     'stg_csds__patient',
+    'stg_mhsds__patient',
+    'stg_health_advice__advice',
+    'stg_health_advice__notification',
+    'stg_dynamic_support_register__register',
+    'stg_nhs_number_trace__trace',
 ] %}
     select
         record._delivery_id,

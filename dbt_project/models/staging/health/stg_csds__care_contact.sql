@@ -3,6 +3,7 @@ select distinct on (contact.organisation_identifier_code_of_provider, contact.ca
     contact.service_request_identifier as referral_id,
     contact.organisation_identifier_code_of_provider as provider_code,
     contact.care_contact_date as contact_on,
+    {{ code('contact.consultation_medium_used') }} as medium,
     {{ code('contact.attended_or_did_not_attend_code') }} as attendance,
     contact._delivery_id,
     contact._row_number

@@ -1,7 +1,8 @@
 select
     patient.local_patient_identifier_extended as local_patient_id,
     patient.organisation_identifier_code_of_provider as provider_code,
-    patient.nhs_number,
+    {{ postcode('patient.postcode_of_usual_address') }} as postcode,
+    {{ is_pseudonymised('patient', 'csds__cyp001mpi', 'nhs_number') }} as is_pseudonymised,
     patient.effective_from as effective_from_at,
     patient._delivery_id,
     patient._row_number,

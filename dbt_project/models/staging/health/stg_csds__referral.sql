@@ -5,7 +5,10 @@ select distinct on (referral.organisation_identifier_code_of_provider, referral.
     referral.organisation_identifier_code_of_provider as provider_code,
     referral.referral_request_received_date as received_on,
     referral.service_discharge_date as discharged_on,
+    {{ code('referral.priority_type_code') }} as priority,
     referral.primary_reason_for_referral_community_care as primary_reason,
+    referral.reporting_period_end_date as submitted_to_on,
+    {{ is_pseudonymised('referral', 'csds__cyp001mpi', 'nhs_number') }} as is_pseudonymised,
     referral._delivery_id,
     referral._row_number
 from {{ source('raw_icb', 'csds__cyp101referral') }} as referral
