@@ -2,8 +2,8 @@
 
 Periods: the last whole calendar year by `as_of`, unless it is a snapshot: of `as_of` where SEN2, the censuses or
 social care tell it, of the last day of the latest month where a register does. Phase transfers are those of the latest
-year, the school terms the latest three, alternative provision the year to its census. A plan is in force on a day when it was
-issued by then and has not ceased. Where an indicator has several measures, each is a row of its own.
+year, the school terms the latest three, alternative provision the year to its census. A plan is in force on a day when
+it was issued by then and has not ceased. Where an indicator has several measures, each is a row of its own.
 
 What no life tells (health assessments of looked after children, the plans of 2015) has the status `x`.
 """
