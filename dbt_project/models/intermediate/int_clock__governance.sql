@@ -2,12 +2,12 @@ with started as (
     select
         programme.clock,
         coalesce(programme.part, '') as part,
-        cast(null as text) as person_id,
+        null::text as person_id,
         programme.subject as subject_id,
         programme.started_on,
         programme.stopped_on,
         false as is_exempt,
-        cast(null as text) as exemption
+        null::text as exemption
     from {{ ref('programme_clocks') }} as programme
     where
         programme.partnership = '{{ var("partnership") }}'

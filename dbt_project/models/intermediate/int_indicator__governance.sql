@@ -1,5 +1,5 @@
--- A period is on time when all that was taken for it was; the register judges a period by the first delivery that came. What came before the
--- register was kept, or after the reporting date, is judged neither way.
+-- A period is on time when all that was taken for it was; the register judges a period by the first delivery that came. What came before
+-- the register was kept, or after the reporting date, is judged neither way.
 with feed_period as (
     select
         expectation.feed,
@@ -57,7 +57,7 @@ counted as (
     select
         'G01' as measure,
         feed_period.due_on as counted_on,
-        cast(null as text) as person_id,
+        null::text as person_id,
         feed_period.feed || '/' || feed_period.period_on as subject_id,
         feed_period.is_on_time::integer as numerator,
         1 as denominator,
@@ -68,7 +68,7 @@ counted as (
     select
         'G02' as measure,
         {{ as_of() }} as counted_on,
-        cast(null as text) as person_id,
+        null::text as person_id,
         delivery.delivery_id::text as subject_id,
         delivery.rows_quarantined as numerator,
         delivery.rows_in as denominator,
@@ -83,7 +83,7 @@ counted as (
         plan_holder.person_id as subject_id,
         (plan_holder.is_in_health or plan_holder.is_in_care)::integer as numerator,
         1 as denominator,
-        cast(null as text) as provider
+        null::text as provider
     from plan_holder
     union all
     select
@@ -93,7 +93,7 @@ counted as (
         plan_holder.person_id as subject_id,
         (plan_holder.is_in_health and plan_holder.is_in_care)::integer as numerator,
         1 as denominator,
-        cast(null as text) as provider
+        null::text as provider
     from plan_holder
     union all
     -- A plan is due a review once it is as old as the limit of the first review.
@@ -104,7 +104,7 @@ counted as (
         issued.person_id as subject_id,
         coalesce(reviewed.is_complete, false)::integer as numerator,
         1 as denominator,
-        cast(null as text) as provider
+        null::text as provider
     from {{ ref('int_plan__active') }} as plan
     inner join {{ ref('int_plan__issued') }} as issued
         on plan.person_id = issued.person_id
@@ -120,13 +120,13 @@ counted as (
 
 select
     counted.measure,
-    cast(null as text) as period_kind,
+    null::text as period_kind,
     counted.counted_on,
     counted.person_id,
     counted.subject_id,
     counted.numerator::numeric as numerator,
     counted.denominator::numeric as denominator,
-    cast(null as numeric) as amount,
+    null::numeric as amount,
     counted.provider,
-    cast(null as text) as placement_type
+    null::text as placement_type
 from counted
