@@ -127,7 +127,7 @@ def decide(number: PairNumber, verdict: Verdict, by: By, reason: Reason) -> None
     with _connected() as (connection, partnership):
         made, more = review.decide(connection, partnership, number, verdict.value, by, reason)
     console = _console()
-    console.print(f"Decision {made.decision_id}: pair {number} is {verdict.value}.")
+    console.print(f"Decision {made}: pair {number} is {verdict.value}.")
     if more:
         console.print("Both people are in a published return: one more reviewer must say so before it takes effect.")
 
@@ -148,24 +148,23 @@ def undo(
 
 @app.command("decisions")
 def decisions() -> None:
-    """Every decision, in its order."""
+    """Every decision, in its order, with who took it back."""
     from send_returns.identity import review
 
     with _connected() as (connection, partnership):
         found = review.decisions(connection, partnership)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for head in ("No", "People", "Verdict", "By", "Reason", "State"):
-        table.add_column(head, overflow="fold")
+        table.add_column(head, overflow="fold", no_wrap=head in ("No", "People", "Verdict"))
     for one in found:
-        people = one.left_person if one.left_person == one.right_person else f"{one.left_person} {one.right_person}"
-        confirmed = "stands" if one.needed == 1 else "needs two reviewers"
+        stands = "stands" if one.given >= one.needed else f"{one.given} of {one.needed} say so"
         table.add_row(
             str(one.decision_id),
-            people,
+            "\n".join(sorted({one.left_person, one.right_person})),
             one.verdict,
-            Text(one.reviewer),
+            Text(f"{one.reviewer}, {one.decided_on}"),
             Text(one.reason),
-            confirmed if one.standing else "revoked",
+            Text(stands if one.revoked is None else f"revoked by {one.revoked}"),
         )
     _console().print(table if found else "Nothing has been decided.")
 
@@ -182,7 +181,7 @@ def person(person_id: Annotated[str, typer.Argument(metavar="PERSON", help="Such
         table.add_column(head, overflow="fold", no_wrap=head == "Profile")
     for profile, from_, why in found:
         table.add_row(profile, from_, why)
-    _console().print(table if found else f"There is no person {person_id}.")
+    _console().print(table)
 
 
 @app.command("raise")

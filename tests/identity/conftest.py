@@ -18,21 +18,24 @@ TABLES = {source.table: source for source in SOURCES}
 def put(database: Settings) -> Put:
     """Deliver rows of one table, as delivery `number`, into run `run`."""
 
-    def deliver(number: int, table: str, *rows: Mapping[str, str | None], run: str = "r1") -> None:
+    def deliver(
+        number: int, table: str, *rows: Mapping[str, str | None], run: str = "r1", of: str = "hertfordshire"
+    ) -> None:
         source = TABLES[table]
         with warehouse.connect(database) as connection:
             connection.execute(
-                "insert into audit.run values (%s, 'hertfordshire', %s, 'full', 'test', 'test', 'open', default)"
+                "insert into audit.run values (%s, %s, %s, 'full', 'test', 'test', 'open', default)"
                 " on conflict do nothing",
-                [run, AS_OF],
+                [run, of, AS_OF],
             )
             connection.execute(
                 "insert into landing.delivery (delivery_id, partnership, organisation, feed, contract_version, name,"
                 " content_sha256, period_key, reference_on, status, rows_in, rows_loaded, rows_quarantined)"
-                " values (%s, 'hertfordshire', %s, %s, 'test', 'test', %s, %s, null, 'accepted', %s, %s, 0)"
+                " values (%s, %s, %s, %s, 'test', 'test', %s, %s, null, 'accepted', %s, %s, 0)"
                 " on conflict do nothing",
                 [
                     number,
+                    of,
                     source.schema.removeprefix("raw_"),
                     source.feed,
                     f"{number:064x}",

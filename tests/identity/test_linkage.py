@@ -370,6 +370,61 @@ def test_a_merge_undone_by_a_correction_brings_the_person_back(
     assert rows(database, "select count(*) from identity.person where merged_into is not null") == [(0,)]
 
 
+def test_an_older_run_after_a_newer_one_says_again_what_it_said(
+    database: Settings, put: Put, again: Callable[..., None]
+) -> None:
+    put(1, PUPILS, pupil(upn="B801200005001", postcode=None))
+    identity.link(database, "r1")
+    said = "select person_id, method, explanation, state from identity.link where delivery_id = 1"
+    alone = rows(database, said)
+    # The same rows sent again, and a second register: what the profile is changes, without the first delivery.
+    put(2, PUPILS, pupil(upn="B801200005001", postcode=None), run="r2")
+    put(3, "cin_census__child", {"lachildid": "LA1", "upn": "B801200005001"}, run="r2")
+    identity.link(database, "r2")
+    again("r3", 1, 3)
+    identity.link(database, "r3")
+    assert rows(database, said) == [("P0000000001", "exact", "same UPN", "linked")]
+    assert rows(database, "select distinct records, linked from identity.reconciliation where run_id = 'r3'") == [
+        (1, 1)
+    ]
+    identity.link(database, "r1")
+    assert rows(database, said) == alone
+
+
+def test_what_stops_in_the_middle_leaves_nothing_and_can_be_repeated(
+    database: Settings, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(1, PUPILS, pupil(upn="B801200005001"), pupil(upn="C801200005002", forename="Theo"))
+    put(2, PATIENTS, patient())
+    with monkeypatch.context() as patched:
+        patched.setattr("send_returns.identity.linkage._counts", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            identity.link(database, "r1")
+    for table in ("person", "profile", "link", "edge", "review", "reconciliation", "disputed_identifier", "model"):
+        assert rows(database, f"select count(*) from identity.{table}") == [(0,)], table
+    assert identity.link(database, "r1")["records"] == 3
+
+
+def test_two_partnerships_know_the_same_child_each_for_itself(database: Settings, put: Put) -> None:
+    here, there = pupil(upn="B801200005001"), pupil(upn="B801200005001")
+    put(1, PUPILS, here)
+    put(2, PUPILS, there, run="e1", of="essex")
+    put(3, "cin_census__child", {"lachildid": "LA1", "upn": "B801200005001"}, run="e1", of="essex")
+    identity.link(database, "r1")
+    identity.link(database, "e1")
+    found = people(database)
+    assert found[1, 2] != found[2, 2] == found[3, 2]
+    assert rows(database, "select partnership from identity.person order by person_id") == [
+        ("hertfordshire",),
+        ("essex",),
+    ]
+    assert rows(database, "select state from identity.link order by delivery_id") == [
+        ("unlinked",),
+        ("linked",),
+        ("linked",),
+    ]
+
+
 def test_an_episode_without_a_header_is_a_record_of_its_own(database: Settings, put: Put) -> None:
     put(1, "ssda903__header", {"child": "LA1"})
     put(1, "ssda903__episodes", {"child": "LA1"}, {"child": "LA2"})

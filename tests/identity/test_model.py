@@ -1,6 +1,7 @@
 """The linkage model: estimated from records alone, the same for the same records, kept, and without rare names."""
 
 import json
+from importlib import resources
 from itertools import product
 
 import pytest
@@ -84,7 +85,39 @@ def test_too_few_records_make_no_model(database: Settings, put: Put) -> None:
         estimation.estimate(database)
 
 
-def test_a_file_that_is_no_model_is_refused_in_one_line(database: Settings) -> None:
-    (database.folder("linkage") / "model.json").write_text('{"settings": 1}')
+def spoilt(*path: str | int, to: object) -> str:
+    """The model that comes with the program, with another value in one place."""
+    parameters = json.loads(resources.files("send_returns.identity").joinpath("model.json").read_text("utf-8"))
+    place = parameters
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = to
+    return json.dumps(parameters)
+
+
+LEVEL = ("settings", "comparisons", 0, "comparison_levels", 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"settings": 1}',
+        '{"settings": {}, "frequencies": {}, "aliases": []}',
+        "",
+        "\x00",
+        "[" * 100_000,
+        spoilt("aliases", to=[["A"]]),
+        spoilt("aliases", to=[[1, 2]]),
+        spoilt("frequencies", "surname", "common", to=[]),
+        spoilt("frequencies", "surname", "other", to=0),
+        spoilt(*LEVEL, "m_probability", to=float("nan")),
+        spoilt(*LEVEL, "u_probability", to="0.5"),
+        spoilt(*LEVEL, "sql_condition", to="forename_l = forename_r or true"),
+        spoilt("settings", "comparisons", to=[]),
+        spoilt("settings", to=0)[:-100],
+    ],
+)
+def test_a_file_that_is_no_model_is_refused_in_one_line(database: Settings, text: str) -> None:
+    (database.folder("linkage") / "model.json").write_text(text)
     with pytest.raises(Failure, match="it is no linkage model"):
         model.load(database)

@@ -134,6 +134,89 @@ def test_two_people_of_a_published_return_need_two_reviewers(doubt: Settings) ->
     assert person_of(doubt, 2) == person_of(doubt, 1)
 
 
+def three_children() -> list[dict[str, str]]:
+    born = ("2015-03-04", "2012-11-20", "2009-08-17")
+    return [{**RORY, "upn": f"B80120000500{number}", "dob": day} for number, day in enumerate(born)]
+
+
+@pytest.mark.parametrize("by", ["officer a", " Officer  A ", "Ｏfficer A", "Officer\u200b A"])
+def test_one_reviewer_is_not_two_by_writing_the_name_in_another_way(doubt: Settings, by: str) -> None:
+    publish(doubt, person_of(doubt, 1), person_of(doubt, 2))
+    pair = with_rory(doubt)
+    decide(doubt, pair, "same", by="Officer A")
+    with pytest.raises(Failure, match="another reviewer must confirm"):
+        decide(doubt, pair, "same", by=by)
+
+
+def test_two_published_people_are_not_made_one_through_a_third_by_one_reviewer(database: Settings, put: Put) -> None:
+    put(1, PUPILS, *three_children())
+    identity.link(database, "r1")
+    people = [person_of(database, 1, row) for row in (2, 3, 4)]
+    publish(database, people[0], people[2])
+    with warehouse.connect(database) as connection:
+        profiles = [review.profiles(connection, "hertfordshire", person)[0][0] for person in people]
+        pairs = [
+            review.pair(connection, "hertfordshire", review.raise_pair(connection, "hertfordshire", *ends))
+            for ends in (profiles[:2], profiles[1:])
+        ]
+    assert [decide(database, pair, "same") for pair in pairs] == [0, 1]
+    identity.link(database, "r1")
+    assert person_of(database, 1, 2) == person_of(database, 1, 3) != person_of(database, 1, 4)
+    # Who is asked to confirm finds the pair in the list.
+    assert [pair.review_id for pair in ask(database)] == [pairs[1].review_id]
+    assert decide(database, pairs[1], "same", by="Officer B") == 0
+    identity.link(database, "r1")
+    assert person_of(database, 1, 2) == person_of(database, 1, 4)
+
+
+def test_decisions_that_contradict_each_other_join_nobody_and_are_asked_again(database: Settings, put: Put) -> None:
+    put(1, PUPILS, *three_children())
+    identity.link(database, "r1")
+    with warehouse.connect(database) as connection:
+        one, two, three = sorted(
+            profile
+            for row in (2, 3, 4)
+            for profile, _, _ in review.profiles(connection, "hertfordshire", person_of(database, 1, row))
+        )
+        for ends, verdict in (((one, three), "different"), ((one, two), "same"), ((two, three), "same")):
+            number = review.raise_pair(connection, "hertfordshire", *ends)
+            review.decide(connection, "hertfordshire", number, verdict, "A", "why")
+    identity.link(database, "r1")
+    assert len({person_of(database, 1, row) for row in (2, 3, 4)}) == 2
+    (asked,) = ask(database)
+    assert (asked.review_id, asked.reason) == (number, "decisions contradict each other")
+    decide(database, asked, "different")
+    identity.link(database, "r1")
+    assert ask(database) == []
+    assert len({person_of(database, 1, row) for row in (2, 3, 4)}) == 2
+
+
+def test_a_decided_pair_leaves_the_list_at_once_and_comes_back_when_that_is_undone(doubt: Settings) -> None:
+    pair = with_rory(doubt)
+    decide(doubt, pair, "different")
+    assert pair.review_id not in [one.review_id for one in ask(doubt)]
+    with warehouse.connect(doubt) as connection:
+        (made,) = review.decisions(connection, "hertfordshire")
+        review.undo(connection, "hertfordshire", made.decision_id, "Officer B", "wrong file")
+    assert pair.review_id in [one.review_id for one in ask(doubt)]
+
+
+def test_another_partnership_is_not_told_of(doubt: Settings, put: Put) -> None:
+    put(9, "mhsds__mhs001mpi", {"nhsnumber": "9990000018", "personbirthdate": "2015-03-04"}, run="e1", of="essex")
+    put(8, "csds__cyp001mpi", EITHER, run="e1", of="essex")
+    put(7, PUPILS, RORY, THEO, run="e1", of="essex")
+    identity.link(doubt, "e1")
+    pair = with_rory(doubt)
+    assert {pair.left_feeds, pair.right_feeds} == {"csds", "school_census"}
+    decide(doubt, pair, "same")
+    identity.link(doubt, "e1")
+    assert person_of(doubt, 8) != person_of(doubt, 7)
+    with warehouse.connect(doubt) as connection:
+        assert review.decisions(connection, "essex") == []
+        with pytest.raises(Failure, match="There is no pair"):
+            review.pair(connection, "essex", pair.review_id)
+
+
 def test_one_person_of_a_published_return_needs_one_reviewer(doubt: Settings) -> None:
     publish(doubt, person_of(doubt, 1))
     assert decide(doubt, with_rory(doubt), "same") == 0
@@ -146,7 +229,7 @@ def test_the_opposite_verdict_takes_the_place_of_the_first(doubt: Settings) -> N
     identity.link(doubt, "r1")
     assert person_of(doubt, 2) != person_of(doubt, 1)
     with warehouse.connect(doubt) as connection:
-        assert [made.standing for made in review.decisions(connection, "hertfordshire")] == [False, True]
+        assert [made.revoked is None for made in review.decisions(connection, "hertfordshire")] == [False, True]
 
 
 def test_a_person_of_two_children_can_be_parted(database: Settings, put: Put) -> None:

@@ -172,14 +172,8 @@ def _edges(connection: psycopg.Connection, run: _Run, chosen: Model) -> pl.DataF
 
 
 def _decisions(connection: psycopg.Connection, run: _Run, known: pl.DataFrame) -> Decisions:
-    """The verdicts that stand: not revoked, and given by as many reviewers as they need."""
-    rows = connection.execute(
-        "select left_id::text, right_id::text, verdict from identity.decision as d"
-        " where partnership = %s and revokes is null"
-        " and not exists (select from identity.decision as later where later.revokes = d.decision_id)"
-        " group by 1, 2, 3 having count(distinct reviewer) >= max(needed) order by 1, 2",
-        [run.partnership],
-    ).fetchall()
+    """The verdicts in effect, of profiles that are known."""
+    rows = review.in_effect(connection, run.partnership)
     positions = {profile: position for position, profile in enumerate(known["profile_id"])} if rows else {}
     stands: dict[str, list[tuple[int, int]]] = {"same": [], "different": []}
     for left, right, verdict in rows:
@@ -374,7 +368,11 @@ def _happened(connection: psycopg.Connection, run: _Run, known: pl.DataFrame, fo
 
 
 def _profiles(connection: psycopg.Connection, run: _Run, chosen: Model, known: pl.DataFrame, found: _Found) -> None:
-    """Add the new profiles; where an old one's outcome changed, change it and its links of the run."""
+    """Add the new profiles; where an old one's outcome changed, change it; and the links of the run that say otherwise.
+
+    These may be others than those of the changed ones: what a profile was last found to be was perhaps found by a run
+    that did not have the delivery.
+    """
     new = known.filter(pl.col("person_id").is_null()).select("profile_id", *SAYS).join(found.outcome, on="profile_id")
     _copy(
         connection,
@@ -388,25 +386,26 @@ def _profiles(connection: psycopg.Connection, run: _Run, chosen: Model, known: p
     old = known.drop_nulls("person_id").select("profile_id", *_OUTCOME)
     differs = pl.any_horizontal(pl.col(name) != pl.col(f"{name}_old") for name in _OUTCOME)
     changed = found.outcome.join(old, on="profile_id", suffix="_old").filter(differs).select("profile_id", *_OUTCOME)
-    if not changed.height:
-        return
+    if changed.height:
+        connection.execute(
+            "create temporary table changed (profile_id uuid primary key, person_id text, method text,"
+            " score double precision, explanation text, state text) on commit drop"
+        )
+        _copy(connection, "changed", changed)
+        connection.execute("analyze changed")
+        assignments = ", ".join(f"{name} = changed.{name}" for name in _OUTCOME)
+        connection.execute(
+            f"update identity.profile as t set {assignments} from changed"  # noqa: S608 - column names of this module
+            " where t.profile_id = changed.profile_id and t.partnership = %s".encode(),
+            [run.partnership],
+        )
+    said, now = (", ".join(f"{table}.{name}" for name in _OUTCOME) for table in ("t", "profile"))
     connection.execute(
-        "create temporary table changed (profile_id uuid primary key, person_id text, method text,"
-        " score double precision, explanation text, state text) on commit drop"
-    )
-    _copy(connection, "changed", changed)
-    connection.execute("analyze changed")
-    assignments = ", ".join(f"{name} = changed.{name}" for name in _OUTCOME)
-    connection.execute(
-        f"update identity.profile as t set {assignments} from changed"  # noqa: S608 - column names of this module
-        " where t.profile_id = changed.profile_id and t.partnership = %s".encode(),
-        [run.partnership],
-    )
-    connection.execute(
-        f"update identity.link as t set {assignments} from changed"  # noqa: S608 - column names of this module
-        " where t.profile_id = changed.profile_id"
+        f"update identity.link as t set ({', '.join(_OUTCOME)}) = row({now})"  # noqa: S608 - column names of this module
+        " from identity.profile where profile.profile_id = t.profile_id and profile.partnership = %s"
+        f" and ({said}) is distinct from ({now})"
         " and t.delivery_id in (select delivery_id from audit.run_delivery where run_id = %s)".encode(),
-        [run.run_id],
+        [run.partnership, run.run_id],
     )
 
 

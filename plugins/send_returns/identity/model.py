@@ -122,10 +122,28 @@ def load(settings: Settings) -> Model:
     own = settings.home / "linkage" / "model.json"
     try:
         text = own.read_text("utf-8") if own.exists() else files(__package__).joinpath("model.json").read_text("utf-8")
-        parameters = json.loads(text)
-        return Model({part: parameters[part] for part in ("settings", "frequencies", "aliases")})
-    except (OSError, ValueError, LookupError, TypeError):
+        return Model(_checked(json.loads(text)))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise Failure(f"{own}: it is no linkage model. Estimate it anew with `send-returns link --estimate`.") from None
+
+
+def _checked(written: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a model, if it compares what this version compares and its numbers can be what they stand for."""
+    parameters = {part: written[part] for part in ("settings", "frequencies", "aliases")}
+    settings, frequencies = parameters["settings"], parameters["frequencies"]
+    shares = [settings["probability_two_random_records_match"]]
+    for comparison, expected in zip(settings["comparisons"], COMPARISONS, strict=True):
+        for level, wanted in zip(comparison["comparison_levels"], expected["comparison_levels"], strict=True):
+            if any(level[name] != wanted[name] for name in ("sql_condition", "label_for_charts")):
+                raise ValueError
+            if not wanted.get("is_null_level"):
+                shares += [level["m_probability"], level["u_probability"]]
+    for name in ("forename", "surname"):
+        shares += [*frequencies[name]["common"].values(), frequencies[name]["other"]]
+    names = [name for one, other in parameters["aliases"] for name in (one, other)]
+    if not all(0 < share <= 1 for share in shares) or not all(isinstance(name, str) for name in names):
+        raise ValueError
+    return parameters
 
 
 def _linker(connection: duckdb.DuckDBPyConnection, settings: Mapping[str, Any]) -> tuple[DuckDBAPI, Linker]:

@@ -29,7 +29,8 @@ NAMES = {
     "nhs_number_pseudo": "agreed pseudonym",
     "nhs_number": "NHS number",
 }
-
+# Why a pair that was decided is asked about again.
+CONTRARY = "decisions contradict each other"
 
 # Each profile with the first that carries the same trusted number.
 STAR = "select min(profile) over (partition by kind, value) as l, profile as r from trusted"
@@ -67,15 +68,14 @@ def resolve(
     _disputed(connection)
     part, edges, conflicts = _parts(connection, decisions)
     refused = _settle(part, edges, conflicts)
-    for left, right in decisions.same:
-        part[part == part[right]] = part[left]
+    contrary = _join(part, decisions)
     found = pl.DataFrame(
         {"profile": np.arange(len(part)), "person": part}, schema={"profile": pl.Int64, "person": pl.Int64}
     )
     connection.register("found_", found)
     connection.execute("create or replace table found as select profile, person from found_")
     return Resolution(
-        _explained(connection, decisions), _for_review(connection, refused, decisions), _disputes(connection)
+        _explained(connection, decisions), _for_review(connection, refused, decisions, contrary), _disputes(connection)
     )
 
 
@@ -202,6 +202,23 @@ def _settle(part: np.typing.NDArray[np.int64], edges: pl.DataFrame, conflicts: p
     return refused
 
 
+def _join(part: np.typing.NDArray[np.int64], decisions: Decisions) -> list[tuple[int, int]]:
+    """Put together whom reviewers found to be one child, but never two that reviewers found to be two.
+
+    Changes `part`; returns the decisions that others contradict.
+    """
+    contrary: list[tuple[int, int]] = []
+    one, other = np.array(decisions.different, dtype=np.int64).reshape(-1, 2).T
+    for left, right in decisions.same:
+        ends = {part[left], part[right]}
+        told = np.isin(part[one], list(ends)) & np.isin(part[other], list(ends)) & (part[one] != part[other])
+        if told.any():
+            contrary.append((left, right))
+        else:
+            part[part == part[right]] = part[left]
+    return contrary
+
+
 class _Groups:
     """The groups of one part while its edges are tried in their order."""
 
@@ -279,15 +296,18 @@ def _explained(connection: duckdb.DuckDBPyConnection, decisions: Decisions) -> p
 
 
 def _for_review(
-    connection: duckdb.DuckDBPyConnection, refused: Sequence[tuple[int, int]], decisions: Decisions
+    connection: duckdb.DuckDBPyConnection,
+    refused: Sequence[tuple[int, int]],
+    decisions: Decisions,
+    contrary: Sequence[tuple[int, int]],
 ) -> pl.DataFrame:
     """Pairs of different people that may be one: likely ones, refused ones, and those with one disputed number.
 
     Of two people one pair, the likeliest. Of people who have been found to be two children it is asked only why they
-    share a number, and of a pair that was decided nothing.
+    share a number, and of a pair that was decided nothing, unless other decisions contradict it.
     """
     decided = [*decisions.same, *decisions.different]
-    for name, pairs in (("refused_", refused), ("decided_", decided)):
+    for name, pairs in (("refused_", refused), ("decided_", decided), ("contrary_", contrary)):
         _register(connection, name, pairs)
     return frame(
         connection,
@@ -298,7 +318,8 @@ def _for_review(
         " union all select l, r, null, 'a number joins what else differs' from refused_ anti join likely using (l, r)"
         " union all select a.profile, b.profile, null, 'a number that two children carry' from shared as a"
         " join shared as b on a.kind = b.kind and a.value = b.value and a.profile < b.profile"
-        " semi join disputed on disputed.kind = a.kind and disputed.value = a.value),"
+        " semi join disputed on disputed.kind = a.kind and disputed.value = a.value"
+        f" union all select l, r, null, '{CONTRARY}' from contrary_),"
         " people as ("
         " select least(f.person, g.person) as one, greatest(f.person, g.person) as other, doubt.*"
         " from doubt join found as f on f.profile = l join found as g on g.profile = r where f.person <> g.person),"
@@ -309,11 +330,13 @@ def _for_review(
         " join profiles as l on l.profile = f.profile join profiles as r on r.profile = g.profile"
         f" where {DIFFERENT}),"
         " first as ("
-        " select *, row_number() over (partition by one, other order by weight desc nulls last, l, r) as place"
-        " from people anti join settled using (one, other))"
+        " select people.*, row_number() over (partition by one, other"
+        f" order by reason <> '{CONTRARY}', weight desc nulls last, l, r, reason) as place"
+        f" from people where reason = '{CONTRARY}' or not exists"
+        " (select 1 from settled where settled.one = people.one and settled.other = people.other))"
         f" select first.l, first.r, weight, reason, {EXPLANATION} as explanation from first"
         " join profiles as l on l.profile = first.l join profiles as r on r.profile = first.r"
-        " where place = 1 and (reason like 'a number joins%' or not exists"
+        f" where place = 1 and (reason like 'a number joins%' or reason = '{CONTRARY}' or not exists"
         " (select 1 from apart where apart.one = first.one and apart.other = first.other)) order by first.l, first.r",
     )
 

@@ -1,7 +1,9 @@
 """The review queue: pairs that linkage cannot decide, and what people decided, as data that outlives any run."""
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal
 
 import psycopg
@@ -39,25 +41,32 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict that was given. `standing`: not revoked; `needed`: how many reviewers must give the same."""
+    """A verdict. `given`: how many reviewers say so now, of `needed`; `revoked`: by whom, when and why."""
 
     decision_id: int
     verdict: str
     needed: int
+    given: int
     reviewer: str
     reason: str
+    decided_on: date
     left_person: str
     right_person: str
-    standing: bool
+    revoked: str | None
 
+
+# The feeds of the partnership that say what a profile says; another partnership may know the same.
+_FEEDS = """coalesce((
+    select string_agg(distinct link.feed, ', ')
+    from identity.link inner join landing.delivery using (delivery_id)
+    where link.profile_id = {profile} and delivery.partnership = {partnership}
+), '')"""
 
 _PAIRS = f"""
 select
     review_id, r.left_id::text, r.right_id::text, l.person_id as left_person, o.person_id as right_person,
-    (select coalesce(string_agg(distinct feed, ', '), '') from identity.link where profile_id = r.left_id)
-    as left_feeds,
-    (select coalesce(string_agg(distinct feed, ', '), '') from identity.link where profile_id = r.right_id)
-    as right_feeds,
+    {_FEEDS.format(profile="r.left_id", partnership="r.partnership")} as left_feeds,
+    {_FEEDS.format(profile="r.right_id", partnership="r.partnership")} as right_feeds,
     r.score, r.reason, r.explanation, r.state,
     (
         select count(distinct reviewer)::integer from identity.decision as d
@@ -68,6 +77,26 @@ from identity.review as r
 inner join identity.profile as l on l.partnership = r.partnership and l.profile_id = r.left_id
 inner join identity.profile as o on o.partnership = r.partnership and o.profile_id = r.right_id
 where r.partnership = %(partnership)s
+"""  # noqa: S608 - a constant
+
+
+_DECISIONS = f"""
+select
+    given.decision_id, given.verdict, given.needed, given.reviewer, given.reason, l.person_id as left_person,
+    o.person_id as right_person, (given.decided_at at time zone 'Europe/London')::date as decided_on,
+    (
+        select count(*)::integer from identity.decision as d
+        where (d.partnership, d.left_id, d.right_id) = (given.partnership, given.left_id, given.right_id)
+        and d.verdict = given.verdict and {_STANDS}
+    ) as given,
+    case when undone.decision_id is not null then
+        format('%%s, %%s: %%s', undone.reviewer, (undone.decided_at at time zone 'Europe/London')::date, undone.reason)
+    end as revoked
+from identity.decision as given
+inner join identity.profile as l on l.partnership = given.partnership and l.profile_id = given.left_id
+inner join identity.profile as o on o.partnership = given.partnership and o.profile_id = given.right_id
+left join identity.decision as undone on undone.revokes = given.decision_id
+where given.partnership = %(partnership)s and given.revokes is null
 """  # noqa: S608 - a constant
 
 
@@ -91,7 +120,7 @@ def pair(connection: psycopg.Connection, partnership: str, review_id: int) -> Pa
             f"{_PAIRS} and review_id = %(review)s".encode(), {"partnership": partnership, "review": review_id}
         ).fetchone()
     if found is None:
-        raise Failure(f"There is no pair {review_id} to review: `send-returns review list` names the open ones.")
+        raise Failure(f"There is no pair {review_id} to review: `send-returns review` lists the open ones.")
     return found
 
 
@@ -110,13 +139,19 @@ def sides(connection: psycopg.Connection, partnership: str, one: Pair) -> tuple[
 
 
 def profiles(connection: psycopg.Connection, partnership: str, person_id: str) -> list[tuple[str, str, str]]:
-    """The profiles of a person: id, the feeds that say so, and why it is this person's."""
-    return connection.execute(
-        "select profile_id::text, coalesce((select string_agg(distinct feed, ', ') from identity.link"
-        " where link.profile_id = profile.profile_id), ''), explanation from identity.profile"
-        " where partnership = %s and person_id = %s order by 1",
+    """The profiles of a person: id, the feeds that say so, and why it is this person's. Raises Failure without any."""
+    found = connection.execute(
+        f"select profile_id::text, {_FEEDS.format(profile='profile.profile_id', partnership='profile.partnership')},"  # noqa: S608
+        " explanation from identity.profile where partnership = %s and person_id = %s order by 1".encode(),
         [partnership, person_id],
     ).fetchall()
+    if not found:
+        row = connection.execute(
+            "select merged_into from identity.person where partnership = %s and person_id = %s",
+            [partnership, person_id],
+        ).fetchone()
+        raise Failure(f"{person_id} became {row[0]}: ask for that." if row and row[0] else "There is no such person.")
+    return found
 
 
 def raise_pair(connection: psycopg.Connection, partnership: str, one: str, other: str) -> int:
@@ -144,24 +179,25 @@ def raise_pair(connection: psycopg.Connection, partnership: str, one: str, other
 
 def decide(
     connection: psycopg.Connection, partnership: str, review_id: int, verdict: Verdict, reviewer: str, reason: str
-) -> tuple[Decision, int]:
-    """Record a verdict; returns it and how many more reviewers must give the same before it takes effect.
+) -> tuple[int, int]:
+    """Record a verdict; returns its number and how many more reviewers must give the same before it takes effect.
 
     It takes effect with the next run. To make one person of two who are both in a published return takes two reviewers.
     An opposite verdict that stood on the pair is revoked by it. Raises Failure for a pair that is not there, without a
-    reviewer or a reason, or when the same reviewer has said so already.
+    reviewer or a reason, or when the same reviewer has said so already, in whatever letters.
     """
-    if not reviewer.strip() or not reason.strip():
+    reviewer, reason = _written(reviewer), _written(reason)
+    if not reviewer or not reason:
         raise Failure("A decision needs who made it and why: --by and --reason.")
     one = pair(connection, partnership, review_id)
-    needed = 2 if verdict == "same" and _both_published(connection, one) else 1
+    needed = 2 if verdict == "same" and _both_published(connection, partnership, one) else 1
     key = {"partnership": partnership, "left": one.left_id, "right": one.right_id}
     earlier = connection.execute(
         "select decision_id, verdict, reviewer from identity.decision as d where partnership = %(partnership)s"  # noqa: S608
         f" and left_id = %(left)s and right_id = %(right)s and {_STANDS} order by decision_id".encode(),
         key,
     ).fetchall()
-    if any((said, who) == (verdict, reviewer) for _, said, who in earlier):
+    if any(said == verdict and who.casefold() == reviewer.casefold() for _, said, who in earlier):
         raise Failure(f"{reviewer} has already decided this pair so: another reviewer must confirm it.")
     for number, said, _ in earlier:
         if said != verdict:
@@ -173,17 +209,19 @@ def decide(
         {**key, "verdict": verdict, "needed": needed, "reviewer": reviewer, "reason": reason, "at": clock.now()},
     ).fetchone()
     assert row is not None  # noqa: S101 - an insert returns its row
-    connection.execute(
-        "update identity.review set state = 'decided' where review_id = %s and reason = %s", [review_id, RAISED]
-    )
-    others = {who for _, said, who in earlier if said == verdict}
-    made = Decision(row[0], verdict, needed, reviewer, reason, one.left_person, one.right_person, True)
-    return made, max(needed - len(others | {reviewer}), 0)
+    more = max(needed - 1 - sum(said == verdict for _, said, _ in earlier), 0)
+    if not more:
+        connection.execute("update identity.review set state = 'decided' where review_id = %s", [review_id])
+    return int(row[0]), more
 
 
 def undo(connection: psycopg.Connection, partnership: str, decision_id: int, reviewer: str, reason: str) -> None:
-    """Revoke a decision: with the next run the pair is as if it had not been made. Raises Failure when none stands."""
-    if not reviewer.strip() or not reason.strip():
+    """Revoke a decision: with the next run the pair is as if it had not been made, and it is open until then.
+
+    Raises Failure when none stands.
+    """
+    reviewer, reason = _written(reviewer), _written(reason)
+    if not reviewer or not reason:
         raise Failure("To revoke a decision needs who does it and why: --by and --reason.")
     row = connection.execute(
         "select 1 from identity.decision as d where partnership = %s and decision_id = %s"  # noqa: S608
@@ -193,30 +231,39 @@ def undo(connection: psycopg.Connection, partnership: str, decision_id: int, rev
     if row is None:
         raise Failure(f"No decision {decision_id} stands: `send-returns review decisions` lists them.")
     _revoke(connection, decision_id, reviewer, reason)
+    connection.execute(
+        "update identity.review as r set state = 'open' from identity.decision as d where d.decision_id = %s"
+        " and (d.partnership, d.left_id, d.right_id) = (r.partnership, r.left_id, r.right_id)",
+        [decision_id],
+    )
 
 
 def decisions(connection: psycopg.Connection, partnership: str) -> list[Decision]:
     """Every verdict that was given, in its order."""
     with connection.cursor(row_factory=class_row(Decision)) as cursor:
-        return cursor.execute(
-            "select decision_id, verdict, needed, reviewer, reason, l.person_id as left_person,"  # noqa: S608
-            f" o.person_id as right_person, {_STANDS} as standing from identity.decision as d"
-            " inner join identity.profile as l on l.partnership = d.partnership and l.profile_id = d.left_id"
-            " inner join identity.profile as o on o.partnership = d.partnership and o.profile_id = d.right_id"
-            " where d.partnership = %s and d.revokes is null order by decision_id".encode(),
-            [partnership],
-        ).fetchall()
+        return cursor.execute(f"{_DECISIONS} order by decision_id".encode(), {"partnership": partnership}).fetchall()
+
+
+def in_effect(connection: psycopg.Connection, partnership: str) -> list[tuple[str, str, Verdict]]:
+    """Profiles and verdict of each decision that stands and that as many reviewers gave as it needs; sorted."""
+    return connection.execute(
+        "select left_id::text, right_id::text, verdict from identity.decision as d"  # noqa: S608
+        f" where partnership = %s and {_STANDS}"
+        " group by left_id, right_id, verdict having count(distinct reviewer) >= max(needed)"
+        " order by left_id, right_id, verdict".encode(),
+        [partnership],
+    ).fetchall()
 
 
 def basis(connection: psycopg.Connection, partnership: str) -> str:
-    """What the decisions that stand amount to, in one line: the same line, the same links."""
-    rows = connection.execute(
-        "select concat_ws(' ', left_id, right_id, verdict) from identity.decision as d"  # noqa: S608
-        f" where partnership = %s and {_STANDS}"
-        " group by left_id, right_id, verdict having count(distinct reviewer) >= max(needed) order by 1".encode(),
-        [partnership],
-    ).fetchall()
-    return ";".join(line for (line,) in rows)
+    """What the decisions in effect amount to, in one line: the same line, the same links."""
+    return ";".join(map(" ".join, in_effect(connection, partnership)))
+
+
+def _written(text: str) -> str:
+    """Without what tells one way of writing the same from another, and cannot be seen."""
+    seen = "".join(c for c in unicodedata.normalize("NFKC", text) if c.isspace() or unicodedata.category(c)[0] != "C")
+    return " ".join(seen.split())
 
 
 def _revoke(connection: psycopg.Connection, decision_id: int, reviewer: str, reason: str) -> None:
@@ -229,23 +276,34 @@ def _revoke(connection: psycopg.Connection, decision_id: int, reviewer: str, rea
     )
 
 
-def _both_published(connection: psycopg.Connection, one: Pair) -> bool:
-    """Whether both people are on a list that was published: what an inspector holds changes with them."""
-    tables = [
-        name
-        for (name,) in connection.execute(
-            "select table_name from information_schema.columns"
-            " where table_schema = 'returns' and column_name = 'person_id' order by 1"
-        ).fetchall()
-    ]
-    wanted = {one.left_person, one.right_person}
-    found: set[str] = set()
-    for name in tables:
-        found |= {
-            person
-            for (person,) in connection.execute(
-                f'select person_id from returns."{name}" where person_id = any(%s)'.encode(),  # noqa: S608
-                [sorted(wanted)],
-            ).fetchall()
-        }
-    return found == wanted and len(wanted) == 2
+def _both_published(connection: psycopg.Connection, partnership: str, one: Pair) -> bool:
+    """Whether a merge would make one of two people on lists that were published: what an inspector holds changes.
+
+    With both go those whom decisions that are in effect make one with them, though no run has done so yet.
+    """
+    sides = [{one.left_person}, {one.right_person}]
+    same = [(left, right) for left, right, verdict in in_effect(connection, partnership) if verdict == "same"]
+    told = connection.execute(
+        "select l.person_id, o.person_id from unnest(%s::uuid[], %s::uuid[]) as told (left_id, right_id)"
+        " inner join identity.profile as l on l.partnership = %s and l.profile_id = told.left_id"
+        " inner join identity.profile as o on o.partnership = l.partnership and o.profile_id = told.right_id",
+        [[left for left, _ in same], [right for _, right in same], partnership],
+    ).fetchall()
+    for side in sides:
+        before = 0
+        while len(side) > before:
+            before = len(side)
+            side.update(*(pair for pair in told if not side.isdisjoint(pair)))
+    tables = connection.execute(
+        "select table_name from information_schema.columns"
+        " where table_schema = 'returns' and column_name = 'person_id' order by 1"
+    ).fetchall()
+    published: set[str] = set()
+    for (name,) in tables:
+        rows = connection.execute(
+            f'select person_id from returns."{name}" where person_id = any(%s)'.encode(),  # noqa: S608
+            [sorted(sides[0] | sides[1])],
+        )
+        published.update(person for (person,) in rows)
+    left, right = (published & side for side in sides)
+    return bool(left) and bool(right) and len(left | right) > 1

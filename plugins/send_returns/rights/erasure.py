@@ -177,7 +177,7 @@ def _carry_out(settings: Settings, connection: psycopg.Connection, of: _Removal)
     holding = list(archives.holding(settings, looked_for))
     counts["files"] += archives.withhold_files(connection, of.removal_id, [path.name for path in holding])
     tables = removal.tables(connection)
-    counts += removal.take_rows(connection) + removal.take_people(connection, persons)
+    counts += removal.take_rows(connection) + removal.take_people(connection, of.partnership, persons)
     connection.execute(
         "update rights.removal set applied_at = %s, removed = %s where removal_id = %s",
         [clock.now(), Json(dict(counts)), of.removal_id],

@@ -111,7 +111,7 @@ def _recount(connection: psycopg.Connection, taken: dict[tuple[int, str], Counts
     connection.execute("set constraints all immediate")
 
 
-def take_people(connection: psycopg.Connection, persons: Sequence[str]) -> Counts:
+def take_people(connection: psycopg.Connection, partnership: str, persons: Sequence[str]) -> Counts:
     """Remove people from what linkage, build and gate have made; bare person ids stay, so as never to be reused."""
     everyone = list(persons)
     counts: Counts = Counter()
@@ -125,29 +125,42 @@ def take_people(connection: psycopg.Connection, persons: Sequence[str]) -> Count
         for row in connection.execute("select profile_id from identity.profile where person_id = any(%s)", [everyone])
     ]
     counts["identity"] = connection.execute(
-        "delete from identity.disputed_identifier using identity.profile where profile_id = any(%s) and value in"
+        "delete from identity.disputed_identifier as gone using identity.profile where profile_id = any(%s)"
+        " and profile.partnership = %s and gone.partnership = profile.partnership and value in"
         " (upn, former_upn, uln, nhs_number, la_child_id, provider_patient_id, nhs_number_pseudo)",
-        [profiles],
+        [profiles, partnership],
     ).rowcount
-    counts["identity"] += take_profiles(connection, profiles)
+    counts["identity"] += take_profiles(connection, partnership, profiles)
     for schema, table, column in _columns(connection, ["identity"], *_PERSON):
         if table != "person":
             counts["identity"] += _delete(connection, schema, table, column, everyone)
     return counts
 
 
-def take_profiles(connection: psycopg.Connection, profiles: Sequence[object]) -> int:
-    """Remove profiles, and every pair, decision and event that names them; returns how many rows that were."""
+def take_profiles(connection: psycopg.Connection, partnership: str, profiles: Sequence[object]) -> int:
+    """Remove profiles, and every pair, decision and event that names them; returns how many rows that were.
+
+    Those of one partnership: another may know the same of the same child, in its own right.
+    """
     removed = 0
     for schema, table, column in _columns(connection, ["identity"], *_PROFILE):
-        removed += _delete(connection, schema, table, column, profiles)
+        own = "delivery_id in (select delivery_id from landing.delivery where partnership = {})"
+        own = own if table == "link" else "partnership = {}"
+        removed += connection.execute(
+            sql.SQL("delete from {} where {} = any(%s) and {}").format(
+                sql.Identifier(schema, table), sql.Identifier(column), sql.SQL(own).format(partnership)
+            ),
+            [list(profiles)],
+        ).rowcount
     # An event is of several profiles: it stays for the others.
     connection.execute(
         "update identity.event set profiles = array(select p from unnest(profiles) as p where p <> all(%(p)s))"
-        " where profiles && %(p)s::uuid[]",
-        {"p": list(profiles)},
+        " where profiles && %(p)s::uuid[] and partnership = %(partnership)s",
+        {"p": list(profiles), "partnership": partnership},
     )
-    removed += connection.execute("delete from identity.event where profiles = '{}'").rowcount
+    removed += connection.execute(
+        "delete from identity.event where profiles = '{}' and partnership = %s", [partnership]
+    ).rowcount
     return removed
 
 

@@ -74,8 +74,8 @@ def expire(settings: Settings, as_of: date, by: str) -> Expired:
         counts = _rows(connection, tables, ids) + _deliveries(connection, ids, removal_id)
         left = _left(connection, settings.partnership)
         changed = [*tables, *removal.made_tables(connection)]
-        counts += removal.take_people(connection, left.persons)
-        counts["identity"] += removal.take_profiles(connection, left.profiles)
+        counts += removal.take_people(connection, settings.partnership, left.persons)
+        counts["identity"] += removal.take_profiles(connection, settings.partnership, left.profiles)
         connection.execute(
             "update rights.removal set applied_at = %s, removed = %s where removal_id = %s",
             [clock.now(), Json({**counts, "deliveries": len(due)}), removal_id],
@@ -172,7 +172,8 @@ class _Left:
 def _left(connection: psycopg.Connection, partnership: str) -> _Left:
     profiles = connection.execute(
         "select profile_id, person_id from identity.profile where partnership = %s"
-        " and not exists (select from identity.link where link.profile_id = profile.profile_id)",
+        " and not exists (select from identity.link inner join landing.delivery using (delivery_id)"
+        " where link.profile_id = profile.profile_id and delivery.partnership = profile.partnership)",
         [partnership],
     ).fetchall()
     persons = connection.execute(
