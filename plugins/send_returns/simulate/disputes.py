@@ -51,6 +51,8 @@ _ORDERS = {
     "refusal_to_assess": "assess", "refusal_to_issue": "issue", "contents": "amend", "contents_not_placement": "amend",
     "placement": "name_school", "cease": "continue", "refusal_to_amend": "amend",
 }  # fmt: skip
+# What can be appealed against; of the last two nobody here does.
+APPEALABLE = (*sorted(_ORDERS), "health_social_care", "refusal_to_reassess")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from send_returns.simulate.calendar import census_day, last_month_end, last_spri
 from send_returns.simulate.casework import known_to_care, known_to_health
 from send_returns.simulate.census import main_registrations
 from send_returns.simulate.council import Council
-from send_returns.simulate.disputes import ANSWER_DAYS, MEDIATION_DAYS
+from send_returns.simulate.disputes import ANSWER_DAYS, APPEALABLE, MEDIATION_DAYS
 from send_returns.simulate.draw import day
 from send_returns.simulate.establishments import STATE_ROLES
 from send_returns.simulate.improvement import ON_TRACK
@@ -368,10 +368,9 @@ def _appeals(frames: Frames, year: Period) -> list[Measure]:
     ordered = appeals.filter(within("order_due", year))
     held = mediations.filter(within("held", year))
     told = mediations.filter("wanted", within("told", year))
-    kinds = sorted(appeals["kind"].unique())
     return [
         Measure("T01", *year, registered.height, decisions),
-        *(share(f"T02_{kind}", year, registered, pl.col("kind") == kind) for kind in kinds),
+        *(share(f"T02_{kind}", year, registered, pl.col("kind") == kind) for kind in APPEALABLE),
         share("T03", year, appeals.filter(within("closed", year)), pl.col("outcome").is_in(["conceded", "settled"])),
         share("T04", year, ordered, _known(pl.col("complied") <= pl.col("order_due"))),
         Measure("T05_held", *year, held.height, decisions),
