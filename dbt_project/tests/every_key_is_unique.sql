@@ -32,6 +32,7 @@
     'int_working_day': 'day_on',
     'int_indicator__governance': "measure || '/' || counted_on || '/' || subject_id",
     'int_clock__disputes': "clock || '/' || part || '/' || subject_id",
+    'int_indicator__quality': "measure || '/' || coalesce(period_kind, '') || '/' || counted_on || '/' || subject_id",
     'int_indicator__disputes': "measure || '/' || coalesce(period_kind, '') || '/' || counted_on || '/' || subject_id",
     'int_period': "period_kind || '/' || period_to_on",
     'int_period_day': "period_kind || '/' || day_on",

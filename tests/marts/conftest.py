@@ -5,16 +5,25 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 
 from send_returns import feeds, stages
 from send_returns.identity import pseudonyms
 from send_returns.settings import Settings
 from send_returns.simulate import simulate
+from send_returns.warehouse import connect
 
 AS_OF = date(2026, 10, 30)
+# First and last day, numerator, denominator and value.
+Headline = tuple[str, str, float | None, float | None, float | None]
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,35 @@ class County:
         """The rows of truth/indicator.csv by measure."""
         with (self.truth / "indicator.csv").open(encoding="utf-8", newline="") as file:
             return {row["indicator"]: row for row in csv.DictReader(file)}
+
+    def truth_of(self, measure: str) -> Headline:
+        """What the county says of a measure."""
+        row = self.indicators()[measure]
+        above, below, value = (_number(row[name]) for name in ("numerator", "denominator", "value"))
+        return row["period_from"], row["period_to"], above, below, value
+
+    def shares_and_rates(self, model: str) -> dict[str, Headline]:
+        """What an intermediate model makes of each of its shares and rates in the headline period."""
+        with connect(self.settings) as connection:
+            rows = connection.execute(
+                sql.SQL(
+                    "select measure.measure, day.period_from_on::text, day.period_to_on::text, measure.per,"
+                    " sum(counted.numerator), sum(counted.denominator)"
+                    " from candidate_reference.indicator_measures as measure"
+                    " join {} as counted on counted.measure = measure.measure"
+                    " join candidate_intermediate.int_period_day as day on day.day_on = counted.counted_on"
+                    " and day.period_kind = measure.headline_period and day.is_headline"
+                    " and day.period_kind = coalesce(counted.period_kind, day.period_kind)"
+                    " where measure.statistic in ('share', 'rate') group by 1, 2, 3, 4"
+                ).format(sql.Identifier("candidate_intermediate", model))
+            ).fetchall()
+        return {
+            measure: (
+                start, end, float(above), float(below),
+                float((per * above / below).quantize(Decimal("0.1"), ROUND_HALF_UP)) if below else None,
+            )
+            for measure, start, end, per, above, below in rows
+        }  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,261 @@
+-- What is counted of the quality of plans: audits, errors reported, sections with text, and the child's view.
+with plan as (
+    select
+        plan.*,
+        request.person_id
+    from {{ ref('stg_ehc_casework__plan') }} as plan
+    left join {{ ref('stg_ehc_casework__case') }} as request
+        on plan.case_id = request.case_id
+),
+
+-- The register of plans leaves out what ended long ago: before the first end that it tells of, it has a part of the plans only.
+known as (
+    select date_trunc('month', min(least(plan.replaced_on, plan.ceased_on)))::date as known_from_on
+    from plan
+),
+
+-- A plan counts once in a period, however often it was looked at.
+period_length as (
+    select length.*
+    from (
+        values ('calendar_year', 'year'), ('quarter', 'quarter'), ('month', 'month')
+    ) as length (period_kind, unit)
+),
+
+audited as (
+    select distinct on (period_length.period_kind, date_trunc(period_length.unit, audit.audited_on), audit.plan_id)
+        period_length.period_kind,
+        audit.audited_on,
+        audit.audit_id,
+        audit.person_id
+    from {{ ref('stg_plan_audit__audit') }} as audit
+    cross join period_length
+    order by
+        period_length.period_kind asc,
+        date_trunc(period_length.unit, audit.audited_on) asc,
+        audit.plan_id asc,
+        audit.audited_on asc,
+        audit.audit_id asc
+),
+
+issued as (
+    select
+        period_length.period_kind,
+        plan.final_on,
+        plan.plan_id,
+        plan.person_id
+    from plan
+    cross join period_length
+    where
+        date_trunc(period_length.unit, plan.final_on) >= (
+            select date_trunc(period_length.unit, min(audit.audited_on))
+            from {{ ref('stg_plan_audit__audit') }} as audit
+        )
+),
+
+looked_at as (
+    select
+        plan.plan_id,
+        plan.final_on as looked_at_on
+    from plan
+    union all
+    select
+        review.plan_id,
+        review.meeting_on as looked_at_on
+    from {{ ref('stg_ehc_casework__review') }} as review
+),
+
+viewed as (
+    select
+        period_length.period_kind,
+        min(looked_at.looked_at_on) as looked_at_on,
+        plan.plan_id,
+        plan.person_id,
+        plan.child_view_method
+    from looked_at
+    inner join plan
+        on looked_at.plan_id = plan.plan_id
+    cross join period_length
+    cross join known
+    where
+        plan.child_view_reason is null
+        and looked_at.looked_at_on >= coalesce(known.known_from_on, looked_at.looked_at_on)
+    group by
+        period_length.period_kind,
+        date_trunc(period_length.unit, looked_at.looked_at_on),
+        plan.plan_id,
+        plan.person_id,
+        plan.child_view_method
+),
+
+correction as (
+    select
+        correction.*,
+        plan.person_id,
+        plan.draft_on
+    from {{ ref('stg_ehc_casework__correction') }} as correction
+    left join plan
+        on correction.plan_id = plan.plan_id
+),
+
+in_force as (
+    select
+        period.period_to_on as day_on,
+        plan.plan_id,
+        plan.person_id,
+        plan.has_section_g,
+        plan.has_section_h
+    from {{ ref('int_period') }} as period
+    cross join known
+    cross join plan
+    where
+        period.period_kind = 'month_end'
+        and period.period_to_on >= coalesce(known.known_from_on, period.period_to_on)
+        and {{ is_open('plan.final_on', 'least(plan.replaced_on, plan.ceased_on)', 'period.period_to_on') }}
+),
+
+agency as (
+    select
+        'Q05_health' as measure,
+        referral.person_id,
+        referral.received_on as started_on,
+        referral.ended_on
+    from {{ ref('int_health_referral') }} as referral
+    union all
+    select
+        'Q05_social_care' as measure,
+        episode.person_id,
+        episode.started_on,
+        episode.ended_on
+    from {{ ref('int_social_care__episode') }} as episode
+),
+
+involved as (
+    select distinct
+        agency.measure,
+        in_force.day_on,
+        in_force.plan_id,
+        in_force.person_id,
+        case agency.measure when 'Q05_health' then in_force.has_section_g else in_force.has_section_h end as has_provision
+    from in_force
+    inner join agency
+        on in_force.person_id = agency.person_id
+    where {{ is_open('agency.started_on', 'agency.ended_on', 'in_force.day_on') }}
+),
+
+counted as (
+    select
+        'Q01' as measure,
+        audited.period_kind,
+        audited.audited_on as counted_on,
+        audited.person_id,
+        'audit ' || audited.audit_id as subject_id,
+        1 as numerator,
+        0 as denominator
+    from audited
+    union all
+    select
+        'Q01' as measure,
+        issued.period_kind,
+        issued.final_on as counted_on,
+        issued.person_id,
+        'plan ' || issued.plan_id as subject_id,
+        0 as numerator,
+        1 as denominator
+    from issued
+    union all
+    select
+        measure.measure,
+        null as period_kind,
+        audit.audited_on as counted_on,
+        audit.person_id,
+        'audit ' || audit.audit_id as subject_id,
+        case measure.measure
+            when 'Q02' then coalesce(audit.overall_grade in ('good', 'outstanding'), false)
+            else coalesce(audit.is_specific and audit.is_quantified, false)
+        end::integer as numerator,
+        1 as denominator
+    from {{ ref('stg_plan_audit__audit') }} as audit
+    cross join (values ('Q02'), ('Q04')) as measure (measure)
+    union all
+    -- Of a correction to a draft that is still to be decided, nobody can say yet that it was left out.
+    select
+        'Q03' as measure,
+        null as period_kind,
+        correction.reported_on as counted_on,
+        correction.person_id,
+        'correction ' || correction.correction_id as subject_id,
+        coalesce(not correction.is_in_final, false)::integer as numerator,
+        1 as denominator
+    from correction
+    inner join {{ ref('clock_parameters') }} as comment_time
+        on
+            comment_time.clock = 'CLK04'
+            and correction.reported_on between comment_time.in_force_from_on
+            and coalesce(comment_time.in_force_to_on, correction.reported_on)
+    where
+        correction.plan_stage = 'draft'
+        and not coalesce(correction.decision = 'refused' and correction.is_refusal_explained, false)
+        and not coalesce(correction.reported_on > correction.draft_on + comment_time.limit_number, false)
+    union all
+    select
+        'Q06' as measure,
+        null as period_kind,
+        correction.reported_on as counted_on,
+        correction.person_id,
+        'correction ' || correction.correction_id as subject_id,
+        coalesce(correction.reissued_on - correction.reported_on <= standard.limit_number, false)::integer as numerator,
+        1 as denominator
+    from correction
+    inner join {{ ref('service_standards') }} as standard
+        on standard.measure = 'Q06'
+    where correction.plan_stage = 'final'
+    union all
+    select
+        involved.measure,
+        'month_end' as period_kind,
+        involved.day_on as counted_on,
+        involved.person_id,
+        'plan ' || involved.plan_id as subject_id,
+        coalesce(involved.has_provision, false)::integer as numerator,
+        1 as denominator
+    from involved
+    union all
+    select
+        'V01' as measure,
+        viewed.period_kind,
+        viewed.looked_at_on as counted_on,
+        viewed.person_id,
+        'plan ' || viewed.plan_id as subject_id,
+        (viewed.child_view_method is not null)::integer as numerator,
+        1 as denominator
+    from viewed
+    union all
+    select
+        'V02' as measure,
+        null as period_kind,
+        review.meeting_on as counted_on,
+        plan.person_id,
+        'review ' || review.review_id as subject_id,
+        coalesce(review.participation in ('attended', 'part_attended', 'views_sent'), false)::integer as numerator,
+        1 as denominator
+    from {{ ref('stg_ehc_casework__review') }} as review
+    cross join known
+    left join plan
+        on review.plan_id = plan.plan_id
+    where review.meeting_on >= coalesce(known.known_from_on, review.meeting_on)
+)
+
+select
+    counted.measure,
+    counted.period_kind::text as period_kind,
+    counted.counted_on,
+    counted.person_id,
+    counted.subject_id,
+    counted.numerator::numeric as numerator,
+    counted.denominator::numeric as denominator,
+    null::numeric as amount,
+    null::text as provider,
+    null::text as placement_type
+from counted
+where counted.counted_on <= {{ as_of() }}
