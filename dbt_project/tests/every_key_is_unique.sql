@@ -30,6 +30,7 @@
     'int_child__keyed': 'person_id',
     'int_child__joined': 'person_id',
     'int_working_day': 'day_on',
+    'int_child__grouped': 'person_id',
     'int_indicator__governance': "measure || '/' || counted_on || '/' || subject_id",
     'int_clock__disputes': "clock || '/' || part || '/' || subject_id",
     'int_indicator__quality': "measure || '/' || coalesce(period_kind, '') || '/' || counted_on || '/' || subject_id",

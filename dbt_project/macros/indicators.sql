@@ -1,0 +1,40 @@
+{#- The groups of a child that every measure is broken down by. -#}
+{% macro child_groups() -%}
+    {{ return(['sex', 'ethnicity_group', 'primary_need', 'phase', 'is_looked_after', 'placement_type']) }}
+{%- endmacro %}
+
+{#- The sets of `group by`: the whole, each provider, and each group of a child. With `of_child`, whether the case is about a child. -#}
+{% macro breakdown_sets(case, of_child=none) -%}
+    grouping sets (
+            (),
+            ({{ case }}.provider){% for group in child_groups() %},
+            ({% if of_child %}{{ of_child }}, {% endif %}{{ case }}.{{ group }}){% endfor %}
+
+        )
+{%- endmacro %}
+
+{#- Which breakdown a grouped row is of. -#}
+{% macro breakdown(case) -%}
+    case
+            {%- for group in child_groups() + ['provider'] %}
+            when grouping({{ case }}.{{ group }}) = 0 then '{{ group }}'
+            {%- endfor %}
+            else 'total'
+        end
+{%- endmacro %}
+
+{#- Its value; null of a case without a provider, which has no row of its own. -#}
+{% macro breakdown_value(case) -%}
+    case
+            {%- for group in child_groups() %}
+            when grouping({{ case }}.{{ group }}) = 0 then coalesce({{ case }}.{{ group }}::text, 'not recorded')
+            {%- endfor %}
+            when grouping({{ case }}.provider) = 0 then {{ case }}.provider
+            else 'total'
+        end
+{%- endmacro %}
+
+{#- A percentile between two cases lies in proportion between them. Of whole units a median has halves at most and a ninetieth percentile tenths, so that a tenth is exact. -#}
+{% macro exact_percentile(share, units) -%}
+    round((percentile_cont({{ share }}) within group (order by {{ units }}::double precision))::numeric, 1)
+{%- endmacro %}
