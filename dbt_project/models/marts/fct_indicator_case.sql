@@ -1,4 +1,4 @@
-{% set families = ['governance'] %}
+{% set families = ['disputes', 'governance', 'quality'] %}
 with counted as (
     {% for family in families %}
         select
