@@ -26,6 +26,20 @@ def alike(**said: str) -> dict[str, str | None]:
     return {role: value for role, value in made_alike(raw).row(0, named=True).items() if value is not None}
 
 
+def test_what_a_system_writes_of_children_whom_it_does_not_know_makes_none_of_them_one(
+    database: Settings, put: Put
+) -> None:
+    nobody = {"surname": "Child", "forename": "Looked After", "date_of_birth": "1900-01-01"}
+    crowd = [{**nobody, "la_child_id": f"9{number:04}"} for number in range(250)]
+    # So few that they might be one child with many ids, and then so many that they cannot.
+    put(1, CASES, *crowd[:20])
+    identity.link(database, "r1")
+    put(2, CASES, *crowd[20:], run="r2")
+    with warehouse.connect(database) as connection:
+        connection.execute("insert into audit.run_delivery values ('r2', 1)")
+    assert identity.link(database, "r2")["persons"] == len(crowd)
+
+
 @pytest.mark.parametrize("number", ["٩٩٩٠٠٠٠٠١٨", "９９９０００００１８"])
 def test_digits_of_another_script_are_no_nhs_number(number: str) -> None:
     assert alike(nhs_number=number) == {}
@@ -43,6 +57,11 @@ def test_what_cannot_be_seen_is_no_part_of_an_identifier() -> None:
         "nhs_number_pseudo": "q1w2",
     }
     assert alike(nhs_number_pseudo="\u200b \x07") == {}
+
+
+@pytest.mark.parametrize("name", ["Unknown", " not-known", "TBC."])
+def test_what_is_written_in_place_of_a_name_is_none(name: str) -> None:
+    assert alike(surname=name, forename=name) == {}
 
 
 def test_names_in_other_letters_are_written_in_plain_ones() -> None:

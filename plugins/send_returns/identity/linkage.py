@@ -157,7 +157,7 @@ def _resolved(
         bearing = likeness.carried(known).filter(pl.col("profile").is_in(present.cast(pl.UInt32).implode()))
         engine.register("carried_", bearing)
         engine.execute("create table carried as select * from carried_")
-        resolution = resolve.resolve(engine, likely, decisions)
+        resolution = resolve.resolve(engine, model.worth(engine, likely), decisions)
     inside = pl.col("profile").is_in(present.implode())
     return Resolution(resolution.people.filter(inside), resolution.review, resolution.disputed), fresh
 

@@ -28,13 +28,15 @@ SEED = 1
 
 # Pairs that are compared: what two records of one child have in common, short of a slip in each.
 BLOCKING = (
-    "l.born = r.born and l.surname = r.surname",
-    "l.born = r.born and l.postcode = r.postcode",
-    "l.born = r.born and l.forename = r.forename",
-    "l.surname = r.surname and l.forename = r.forename and l.postcode = r.postcode",
-    "l.surname = r.surname and l.forename = r.forename and l.year = r.year",
-    "l.postcode = r.postcode and l.forename = r.forename and l.year = r.year",
+    ("born", "surname"),
+    ("born", "postcode"),
+    ("born", "forename"),
+    ("surname", "forename", "postcode"),
+    ("surname", "forename", "year"),
+    ("postcode", "forename", "year"),
 )
+# What more profiles have in common is what some system writes of children whom it does not know.
+MOST_ALIKE = 200
 
 
 def _level(sql: str, label: str, **more: str | bool) -> dict[str, Any]:
@@ -216,12 +218,28 @@ def _frequencies(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str
 def block(connection: duckdb.DuckDBPyConnection, only_new: bool = False) -> None:
     """Table `pairs` (l, r: positions, l < r) of profiles worth comparing; `only_new`: of which one is new."""
     new = " and (l.is_new or r.is_new)" if only_new else ""
-    rules = " union ".join(
-        "select l.profile as l, r.profile as r from profiles as l join profiles as r"
-        f" on {rule} and l.profile < r.profile{new}"
-        for rule in BLOCKING
+    _compare(connection, "pairs", f"profiles as l join profiles as r on l.profile < r.profile{new}")
+
+
+def worth(connection: duckdb.DuckDBPyConnection, likely: pl.DataFrame) -> pl.DataFrame:
+    """Those of the pairs `likely` (l, r, weight) that `block` would choose: more may have come to be alike since."""
+    connection.register("weighed_", likely)
+    _compare(
+        connection,
+        "worth",
+        "weighed_ join profiles as l on l.profile = weighed_.l join profiles as r on r.profile = weighed_.r",
     )
-    connection.execute(f"create or replace table pairs as {rules}")
+    return frame(connection, "select weighed_.* from weighed_ semi join worth using (l, r) order by l, r")
+
+
+def _compare(connection: duckdb.DuckDBPyConnection, table: str, pairs: str) -> None:
+    rules = " union ".join(
+        f"select l.profile as l, r.profile as r from {pairs} and {' and '.join(f'l.{c} = r.{c}' for c in columns)}"
+        f" semi join (select {', '.join(columns)} from profiles group by all having count(*) <= {MOST_ALIKE}) as few"
+        f" on {' and '.join(f'few.{c} = l.{c}' for c in columns)}"
+        for columns in BLOCKING
+    )
+    connection.execute(f"create or replace table {table} as {rules}")
 
 
 def weights(connection: duckdb.DuckDBPyConnection, model: Model, least: float) -> pl.DataFrame:

@@ -264,6 +264,8 @@ def profile_ids(known: pl.DataFrame) -> pl.Series:
 LONGEST = 200
 # Capital letters that are no letter with a mark.
 _LETTERS = {"Æ": "AE", "Œ": "OE", "Ø": "O", "Ł": "L", "Đ": "D", "Ð": "D", "Þ": "TH"}
+# Written in place of a name.
+_NO_NAMES = ("UNKNOWN", "NOT KNOWN", "NOT STATED", "TBC")
 _SEXES = {"M": "M", "F": "F", "1": "M", "2": "F"}
 
 
@@ -322,4 +324,5 @@ def _name(name: str) -> pl.Expr:
     plain = upper.str.replace_many(list(_LETTERS), list(_LETTERS.values())).str.normalize("NFKD")
     joined = plain.str.replace_all(r"[\p{M}'’`.]", "")
     words = joined.str.replace_all(r"[^A-Z]+", " ").str.strip_chars()
-    return pl.when(words.str.len_chars().is_between(1, LONGEST)).then(words).alias(name)
+    told = words.str.len_chars().is_between(1, LONGEST) & ~words.is_in(_NO_NAMES)
+    return pl.when(told).then(words).alias(name)
