@@ -7,6 +7,7 @@ import pytest
 from tests.identity.conftest import Put
 
 from send_returns import identity, warehouse
+from send_returns.rights import removal
 from send_returns.settings import Settings
 
 PUPILS = "school_census__pupilonroll"
@@ -423,6 +424,17 @@ def test_two_partnerships_know_the_same_child_each_for_itself(database: Settings
         ("linked",),
         ("linked",),
     ]
+
+
+def test_what_is_taken_of_a_child_in_one_partnership_stays_in_another(database: Settings, put: Put) -> None:
+    put(1, PUPILS, pupil(upn="B801200005001"))
+    put(2, PUPILS, pupil(upn="B801200005001"), run="e1", of="essex")
+    identity.link(database, "r1")
+    identity.link(database, "e1")
+    with warehouse.connect(database) as connection:
+        removal.take_people(connection, "hertfordshire", ["P0000000001"])
+    assert rows(database, "select delivery_id from identity.link") == [(2,)]
+    assert rows(database, "select partnership from identity.profile") == [("essex",)]
 
 
 def test_an_episode_without_a_header_is_a_record_of_its_own(database: Settings, put: Put) -> None:
