@@ -27,6 +27,7 @@
     'int_child__listed': 'person_id',
     'int_child__identified': 'person_id',
     'int_child__known': 'person_id',
+    'int_child__dated': "person_id || '/' || valid_from_on",
     'int_child__keyed': 'person_id',
     'int_child__joined': 'person_id',
     'int_working_day': 'day_on',

@@ -6,11 +6,8 @@ with known as (
         record.person_id is not null
         and record.table_name <> 'school_census__pupilonroll'
     union
-    select pupil.person_id
-    from {{ ref('stg_school_census__pupil') }} as pupil
-    where
-        pupil.person_id is not null
-        and pupil.sen_provision in ('E', 'K')
+    select enrolment.person_id
+    from {{ ref('int_enrolment__registered') }} as enrolment
 ),
 
 record as (

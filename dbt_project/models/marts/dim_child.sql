@@ -12,6 +12,7 @@ select
     listed.primary_need,
     listed.main_establishment_urn as establishment_urn,
     listed.main_establishment_phase as phase,
+    case when listed.list_number = 1 then placement.placement_type end as placement_type,
     coalesce(care.is_looked_after, false) as is_looked_after,
     coalesce(care.has_child_protection_plan, false) as has_child_protection_plan,
     coalesce(care.is_child_in_need, false) as is_child_in_need,
@@ -22,6 +23,8 @@ left join {{ ref('int_child__keyed') }} as pseudonym
     on known.person_id = pseudonym.person_id
 left join {{ ref('int_child__joined') }} as listed
     on known.person_id = listed.person_id
+left join {{ ref('int_placement__current') }} as placement
+    on known.person_id = placement.person_id
 left join {{ ref('int_social_care__involved') }} as care
     on known.person_id = care.person_id
 order by pseudonym.child_key

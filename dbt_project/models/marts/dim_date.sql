@@ -36,8 +36,11 @@ select
     parted.academic_year_ends - 1 || '/' || lpad((parted.academic_year_ends % 100)::text, 2, '0') as academic_year,
     parted.financial_year_begins || '/' || lpad(((parted.financial_year_begins + 1) % 100)::text, 2, '0') as financial_year,
     parted.weekday > 5 as is_weekend,
+    working.is_working_day,
     parted.date_on = {{ as_of() }} as is_as_of,
     (parted.year * 12 + parted.month)
     - extract(year from {{ as_of() }})::integer * 12 - extract(month from {{ as_of() }})::integer as months_from_as_of
 from parted
+left join {{ ref('int_working_day') }} as working
+    on parted.date_on = working.day_on
 order by parted.date_on
