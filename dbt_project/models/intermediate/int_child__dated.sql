@@ -200,7 +200,7 @@ state as (
         added.is_looked_after,
         added.has_child_protection_plan,
         added.is_child_in_need,
-        case when added.has_plan then first_value(added.placement_type) over of_placement end as placement_type,
+        first_value(added.placement_type) over of_placement as placement_type,
         coalesce(
             case when added.has_plan then first_value(added.placement_urn) over of_placement end,
             first_value(added.school_urn) over of_school

@@ -6,25 +6,26 @@ select
     pseudonym.key_id,
     date_trunc('month', coalesce(listed.date_of_birth_on, known.born_on))::date as birth_month_on,
     {{ age_at("date_trunc('month', coalesce(listed.date_of_birth_on, known.born_on))", as_of()) }} as age_years,
-    coalesce(listed.gender, known.sex, 'U') as sex,
+    grouped.sex,
     listed.ethnicity,
-    coalesce(listed.district_code, known.district_code) as district_code,
-    listed.primary_need,
+    grouped.ethnicity_group,
+    grouped.district_code,
+    grouped.primary_need,
     listed.main_establishment_urn as establishment_urn,
-    listed.main_establishment_phase as phase,
-    case when listed.list_number = 1 then placement.placement_type end as placement_type,
-    coalesce(care.is_looked_after, false) as is_looked_after,
+    grouped.phase,
+    grouped.placement_type,
+    grouped.is_looked_after,
     coalesce(care.has_child_protection_plan, false) as has_child_protection_plan,
     coalesce(care.is_child_in_need, false) as is_child_in_need,
     coalesce(listed.list_number = 1, false) as has_plan,
     coalesce(listed.list_number = 2, false) as has_sen_support
 from {{ ref('int_child__known') }} as known
+inner join {{ ref('int_child__grouped') }} as grouped
+    on known.person_id = grouped.person_id
 left join {{ ref('int_child__keyed') }} as pseudonym
     on known.person_id = pseudonym.person_id
 left join {{ ref('int_child__joined') }} as listed
     on known.person_id = listed.person_id
-left join {{ ref('int_placement__current') }} as placement
-    on known.person_id = placement.person_id
 left join {{ ref('int_social_care__involved') }} as care
     on known.person_id = care.person_id
 order by pseudonym.child_key
