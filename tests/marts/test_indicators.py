@@ -2,14 +2,34 @@
 
 from typing import Protocol
 
+import pytest
+
 from send_returns.settings import Settings
 from send_returns.warehouse import connect
+
+# What no life tells: when a feed came and which rows were refused. The models' own unit tests hold these two.
+NOT_OF_THE_COUNTY = ("G01", "G02")
 
 
 class County(Protocol):
     settings: Settings
 
     def indicators(self) -> dict[str, dict[str, str]]: ...
+
+
+@pytest.fixture(scope="module")
+def headlines(county: County) -> dict[str, dict[str, object]]:
+    with connect(county.settings) as connection:
+        cursor = connection.execute("select * from candidate_marts.mart_indicator where is_headline")
+        assert cursor.description is not None
+        names = [column.name for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    assert len({row["measure"] for row in rows}) == len(rows)
+    return {row["measure"]: row for row in rows}
+
+
+def number(text: object) -> float | None:
+    return None if text in (None, "") else float(str(text))
 
 
 def test_every_indicator_has_a_definition_and_every_measure_a_truth(county: County) -> None:
@@ -25,3 +45,29 @@ def test_every_indicator_has_a_definition_and_every_measure_a_truth(county: Coun
     assert undefined == []
     assert defined == (88,)
     assert measured == set(county.indicators())
+
+
+def test_every_measure_has_its_headline_and_is_what_the_county_says(
+    county: County, headlines: dict[str, dict[str, object]]
+) -> None:
+    truth = county.indicators()
+    assert set(headlines) == set(truth)
+    wrong = {}
+    for measure, row in truth.items():
+        found = headlines[measure]
+        said = {
+            "period": (row["period_from"], row["period_to"]),
+            "status": row["status"],
+            "value": number(row["value"]),
+        }
+        has = {
+            "period": (str(found["period_from_on"]), str(found["period_to_on"])),
+            "status": found["status"],
+            "value": number(found["value"]),
+        }
+        if row["status"] == "ok":
+            said |= {"numerator": number(row["numerator"]), "denominator": number(row["denominator"])}
+            has |= {"numerator": number(found["numerator"]), "denominator": number(found["denominator"])}
+        if said != has and measure not in NOT_OF_THE_COUNTY:
+            wrong[measure] = (said, has)
+    assert wrong == {}
