@@ -20,7 +20,7 @@ def sign(number: Fraction) -> int:
 
 
 def redraw(values: list[Fraction]) -> tuple[Fraction, Fraction, list[set[str]]]:
-    """Mean, distance of the limits, and the rules that each point is part of; taken from the rules as a reader has them."""
+    """Mean, distance of the limits, and the rules that each point is part of, as decision 0015 has them."""
     mean = sum(values, Fraction()) / len(values)
     ranges = [abs(after - before) for before, after in pairwise(values)]
     reach = LIMIT * sum(ranges, Fraction()) / len(ranges)
