@@ -1,4 +1,4 @@
--- Contacts up to the reporting date; those that the child attended are numbered within their referral.
+-- Contacts up to the reporting date, numbered within their referral; those that the child attended are numbered on their own, too.
 with contact as (
     select
         'csds' as data_set,
@@ -42,10 +42,14 @@ select
     attended.medium,
     attended.attendance,
     attended.is_attended,
-    case when attended.is_attended then (row_number() over in_referral)::integer end as attended_number
+    (row_number() over in_referral)::integer as contact_number,
+    case
+        when attended.is_attended
+            then (count(*) filter (where attended.is_attended) over in_referral)::integer
+    end as attended_number
 from attended
 window
     in_referral as (
-        partition by attended.referral_key, attended.is_attended
+        partition by attended.referral_key
         order by attended.contact_on asc, attended.contact_key asc
     )

@@ -8,10 +8,10 @@ with submitted as (
         community.is_pseudonymised,
         community.received_on,
         community.discharged_on,
-        cast(null as date) as rejected_on,
-        cast(null as text) as team_type,
-        cast(null as text) as pathway,
-        cast(null as text) as urgency,
+        null::date as rejected_on,
+        null::text as team_type,
+        null::text as pathway,
+        null::text as urgency,
         community.submitted_to_on
     from {{ ref('stg_csds__referral') }} as community
     union all
@@ -109,6 +109,12 @@ select
     coalesce(team.is_of_help, false) as is_of_help,
     ended.pathway,
     ended.urgency,
+    (
+        row_number() over (
+            partition by ended.data_set, ended.provider_code, team.service, patient.person_id
+            order by ended.received_on asc, ended.referral_key asc
+        )
+    )::integer as referral_number,
     ended.received_on,
     ended.was_rejected_on as rejected_on,
     seen.first_contact_on,

@@ -32,13 +32,22 @@ dated as (
 numbered as (
     select
         dated.*,
-        dated.service_key || '/' || count(*) filter (
-            where dated.before_ended_on is null or dated.received_on > dated.before_ended_on + {{ health_days('spell_gap') }}
-        ) over (
-            partition by dated.service_key
-            order by dated.received_on asc, dated.referral_key asc
-        ) as spell_key
+        (
+            count(*) filter (
+                where dated.before_ended_on is null or dated.received_on > dated.before_ended_on + {{ health_days('spell_gap') }}
+            ) over (
+                partition by dated.service_key
+                order by dated.received_on asc, dated.referral_key asc
+            )
+        )::integer as spell_number
     from dated
+),
+
+keyed as (
+    select
+        numbered.*,
+        numbered.service_key || '/' || numbered.spell_number as spell_key
+    from numbered
 ),
 
 done as (
@@ -96,30 +105,31 @@ recorded as (
 
 spell as (
     select
-        numbered.spell_key,
-        min(numbered.data_set) as data_set,
-        min(numbered.provider_code) as provider_code,
-        min(numbered.service) as service,
-        min(numbered.person_id) as person_id,
-        min(numbered.district_code) as district_code,
-        bool_or(numbered.is_of_help) as is_of_help,
+        keyed.spell_key,
+        min(keyed.data_set) as data_set,
+        min(keyed.provider_code) as provider_code,
+        min(keyed.service) as service,
+        min(keyed.spell_number) as spell_number,
+        min(keyed.person_id) as person_id,
+        min(keyed.district_code) as district_code,
+        bool_or(keyed.is_of_help) as is_of_help,
         count(*)::integer as referrals,
-        min(numbered.received_on) as started_on,
-        case when bool_and(numbered.ended_on is not null) then max(numbered.ended_on) end as ended_on,
+        min(keyed.received_on) as started_on,
+        case when bool_and(keyed.ended_on is not null) then max(keyed.ended_on) end as ended_on,
         min(recorded.scored_on) as scored_on,
         min(recorded.treated_on) as treated_on,
         min(recorded.assessed_on) as assessed_on
-    from numbered
+    from keyed
     left join recorded
-        on numbered.referral_key = recorded.referral_key
-    group by numbered.spell_key
+        on keyed.referral_key = recorded.referral_key
+    group by keyed.spell_key
 ),
 
 attended as (
     select
-        numbered.spell_key,
-        unnest(array[numbered.first_contact_on, numbered.second_contact_on]) as contact_on
-    from numbered
+        keyed.spell_key,
+        unnest(array[keyed.first_contact_on, keyed.second_contact_on]) as contact_on
+    from keyed
 ),
 
 seen as (
@@ -161,6 +171,7 @@ select
     spell.provider_code,
     spell.service,
     spell.person_id,
+    spell.spell_number,
     spell.district_code,
     spell.is_of_help,
     spell.referrals,

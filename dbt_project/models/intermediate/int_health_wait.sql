@@ -37,6 +37,7 @@ select
     waited.person_id,
     waited.district_code,
     waited.service,
+    waited.referral_number,
     waited.pathway,
     waited.is_waiting,
     waited.days_waited,

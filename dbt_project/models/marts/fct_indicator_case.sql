@@ -1,4 +1,4 @@
-{% set families = ['disputes', 'governance', 'quality'] %}
+{% set families = ['disputes', 'governance', 'health', 'quality'] %}
 with counted as (
     {% for family in families %}
         select

@@ -102,7 +102,7 @@ def indicators(blocks: Iterable[dict[str, pl.DataFrame]], as_of: date) -> pl.Dat
         *_mental(frames["mental"], as_of, month, quarter),
         *_development(frames["mental"], as_of, month, quarter),
         *_community(frames["community"], as_of, month),
-        *_support(frames, quarter),
+        *_support(frames, month_end, quarter),
         *_linked(frames, as_of),
         Measure("G01", *month),
         Measure("G02", as_of, as_of),
@@ -142,16 +142,15 @@ def _median(name: str, period: Period, days: pl.Series) -> Measure:
 def spells(referrals: pl.DataFrame) -> pl.DataFrame:
     """start, stop, over: referrals for help, those of a child that overlap or follow within five days made one.
 
-    The clock stops on the first day on which a referral of the spell has had an outcome score, a care plan, a treatment
-    and an assessment.
+    The clock stops on the first day by which an outcome score, a care plan, a treatment and an assessment are all
+    recorded in the spell. A score is taken at each treatment. A care plan is the child's: it belongs to the spell that
+    it was made in, whatever it was made for.
     """
-    complete = pl.all_horizontal(pl.col(name).is_not_null() for name in ("scored", "planned", "treated", "assessed"))
-    stop = pl.when(complete).then(pl.max_horizontal("scored", "planned", "treated", "assessed"))
     latest = pl.col("over").fill_null(date.max).cum_max().shift().over("person")
-    return (
+    of_help = (
         referrals.filter(pl.col("team_type").is_in(HELP_TEAMS), pl.col("rejected").is_null())
         .sort("person", "received", "request")
-        .with_columns(stop=stop, over=pl.col("discharged"))
+        .with_columns(over=pl.col("discharged"))
         .with_columns(
             is_new=(latest.is_null() | ((pl.col("received") - latest).dt.total_days() > _GAP_DAYS)).cast(pl.Int64)
         )
@@ -159,9 +158,21 @@ def spells(referrals: pl.DataFrame) -> pl.DataFrame:
         .group_by("person", "spell")
         .agg(
             start=pl.col("received").min(),
-            stop=pl.col("stop").min(),
             over=pl.when(pl.col("over").is_null().any()).then(None).otherwise(pl.col("over").max()),
+            scored=pl.min_horizontal("scored", "treated").min(),
+            treated=pl.col("treated").min(),
+            assessed=pl.col("assessed").min(),
         )
+    )
+    planned = (
+        of_help.join(referrals.filter(pl.col("planned").is_not_null()).select("person", "planned"), on="person")
+        .filter(pl.col("planned").is_between("start", pl.col("over").fill_null(date.max)))
+        .group_by("person", "spell")
+        .agg(pl.col("planned").min())
+    )
+    complete = pl.all_horizontal(pl.col(name).is_not_null() for name in ("scored", "planned", "treated", "assessed"))
+    return of_help.join(planned, on=["person", "spell"], how="left").select(
+        "start", "over", stop=pl.when(complete).then(pl.max_horizontal("scored", "planned", "treated", "assessed"))
     )
 
 
@@ -199,7 +210,7 @@ def _development(referrals: pl.DataFrame, as_of: date, month: Period, quarter: P
     seen = autism.filter(within("seen", month)).select(days=days_until("received", "seen"))["days"]
     diagnosed = autism.filter(pl.col("diagnosis").is_not_null())
     found = diagnosed.filter(within("concluded", month)).select(days=days_until("received", "concluded"))["days"]
-    outcome = diagnosed.filter(within("concluded", quarter)).select("person", "concluded").unique("person")
+    outcome = diagnosed.filter(within("concluded", quarter)).group_by("person").agg(pl.col("concluded").min())
     again = outcome.join(adhd.select("person", again="received"), on="person").filter(
         pl.col("again") >= pl.col("concluded")
     )
@@ -249,7 +260,7 @@ def _community(referrals: pl.DataFrame, as_of: date, month: Period) -> list[Meas
     ]
 
 
-def _support(frames: dict[str, pl.DataFrame], quarter: Period) -> list[Measure]:
+def _support(frames: dict[str, pl.DataFrame], month_end: date, quarter: Period) -> list[Measure]:
     stays = frames["register"].filter(
         within("admitted", quarter), pl.col("admitted") < pl.col("born").dt.offset_by(_ADULT)
     )
@@ -258,7 +269,8 @@ def _support(frames: dict[str, pl.DataFrame], quarter: Period) -> list[Measure]:
     )
     notified = frames["notifications"].filter(within("notified", quarter))
     return [
-        share("H13", (quarter[1], quarter[1]), frames["trace"], pl.col("outcome") == "01"),
+        # What the latest trace found is what is known at the end of a month.
+        share("H13", (month_end, month_end), frames["trace"], pl.col("outcome") == "01"),
         Measure("H14", *quarter, in_time["request"].n_unique(), stays.height),
         share("H15", quarter, notified, pl.col("replied").is_not_null()),
     ]
