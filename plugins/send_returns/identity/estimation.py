@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import polars as pl
-
 from send_returns import warehouse
 from send_returns.failure import Failure
 from send_returns.identity import likeness, model, resolve
@@ -26,18 +24,10 @@ def estimate(settings: Settings) -> tuple[str, Path]:
         raise Failure(
             f"A model needs {FEWEST_PROFILES:,} different records and {known.height:,} are known: link first."
         )
-    carried = likeness.carried(known)
-    with likeness.engine(known) as engine:
-        _carry(engine, carried)
+    with likeness.engine(settings, known) as engine:
         resolve.labelled(engine)
         known_as = model.aliases(engine)
-    with likeness.engine(known, known_as) as engine:
-        _carry(engine, carried)
+    with likeness.engine(settings, known, known_as) as engine:
         resolve.labelled(engine)
         estimated, chart = model.estimate(engine, known_as)
     return estimated.id, model.save(settings, estimated, chart)
-
-
-def _carry(engine: likeness.Engine, carried: pl.DataFrame) -> None:
-    engine.register("carried_", carried)
-    engine.execute("create table carried as select * from carried_")

@@ -129,7 +129,10 @@ def evaluate(settings: Settings, run_id: str, truth: Path) -> Evaluation:
     record, group = _table(truth, "record"), _table(truth, "group")
     with connect(settings, purpose="send-returns evaluate") as connection:
         records, profiles = sources.read(connection, run_id, again=True)
-        records = _named(connection, run_id, records)
+        named = records.with_columns(
+            pl.col("table_name", "feed").cast(pl.String), profile_id=profiles["profile_id"].gather(records["profile"])
+        ).drop("profile")
+        records = _named(connection, run_id, named)
         linked = _linked(connection, run_id, records)
         doubts = _doubts(connection, run_id)
     labels = {

@@ -1,7 +1,8 @@
 """When what two records say of a child may be about one child, and when it cannot be: SQL of the linkage's engine."""
 
+import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
@@ -9,7 +10,8 @@ import duckdb
 import polars as pl
 from nicknames import NickNamer
 
-from send_returns.identity.sources import IDENTIFIERS, says_who
+from send_returns.identity.sources import AT_ONCE, IDENTIFIERS, says_who
+from send_returns.settings import Settings
 
 # Jaro-Winkler similarity from which two names are one name with a slip.
 ALIKE = 0.88
@@ -115,43 +117,68 @@ EXPLANATION = "concat_ws('; ', {})".format(
 
 Aliases = Iterable[tuple[str, str]]
 Engine = duckdb.DuckDBPyConnection
+# What the engine holds in memory; a county needs less than half of it.
+MEMORY = "1GB"
 
 
 @contextmanager
-def engine(profiles: pl.DataFrame, aliases: Aliases = ()) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB in memory with the table `profiles` (`profile`, its position, and what it says) and the macros above.
+def engine(settings: Settings, profiles: pl.DataFrame, aliases: Aliases = ()) -> Iterator[Engine]:
+    """A DuckDB with the macros above and two tables: `profiles` (`profile`, its position, and what it says), `carried`.
 
-    `aliases`: pairs of forenames that are forms of one name.
+    `carried`: profile, kind, value: each identifier of a profile once; a former UPN is a UPN. `aliases`: pairs of
+    forenames that are forms of one name. What does not fit into `MEMORY` is put by, encrypted, in the home.
     """
-    with duckdb.connect(":memory:", config={"threads": 2, "memory_limit": "2GB"}) as connection:
-        connection.execute("set preserve_insertion_order = true")
+    with (
+        tempfile.TemporaryDirectory(prefix="engine-", dir=settings.folder("linkage")) as folder,
+        duckdb.connect(
+            ":memory:", config={"threads": 2, "memory_limit": MEMORY, "temp_directory": folder}
+        ) as connection,
+    ):
+        connection.execute("set temp_file_encryption = true")
         connection.execute(_MACROS)
-        connection.register("said", said(profiles, aliases))
-        connection.execute("create table profiles as select * from said")
-        connection.unregister("said")
+        connection.register("said_", said(profiles))
+        connection.register("forms_", _known_as(profiles, aliases))
+        connection.execute(
+            "create table profiles as select said_.*, forms from said_ left join forms_ using (forename)"
+        )
+        connection.unregister("said_")
+        connection.execute("create table carried (profile integer, kind text, value text)")
+        for number, some in enumerate(profiles.iter_slices(AT_ONCE)):
+            connection.register("some_", carried(some, first=number * AT_ONCE))
+            connection.execute("insert into carried select * from some_")
         yield connection
 
 
-def frame(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
-    """What a query of the engine returns."""
-    found = pl.from_arrow(connection.sql(query).to_arrow_table())
-    assert isinstance(found, pl.DataFrame)  # noqa: S101 - a table, not an array
-    return found
+def frame(connection: Engine, query: str, repeated: Sequence[str] = ()) -> pl.DataFrame:
+    """What a query of the engine returns. `repeated`: columns of few values, of which each is held once."""
+    some = [pl.col(name).cast(pl.Categorical()) for name in repeated]
+    batches = connection.sql(query).to_arrow_reader(AT_ONCE)
+    empty = pl.from_arrow(batches.schema.empty_table())
+    assert isinstance(empty, pl.DataFrame)  # noqa: S101 - a table, not an array
+    return pl.concat(
+        [empty.with_columns(some), *(pl.DataFrame(pl.from_arrow(batch)).with_columns(some) for batch in batches)]
+    )
 
 
-def said(profiles: pl.DataFrame, aliases: Aliases = ()) -> pl.DataFrame:
-    """Profiles with their position, the forms of the forename, the year of birth and the postcode district."""
+def said(profiles: pl.DataFrame) -> pl.DataFrame:
+    """Profiles with their position, the year of birth, the postcode district, and whether they say enough to link."""
+    return profiles.with_row_index("profile").with_columns(
+        year=pl.col("born").str.slice(0, 4),
+        district=pl.col("postcode").str.replace(r"...$", ""),
+        says=says_who(),
+    )
+
+
+def _known_as(profiles: pl.DataFrame, aliases: Aliases) -> pl.DataFrame:
+    """forename, forms: the other forms of each forename."""
     learned: dict[str, set[str]] = defaultdict(set)
     for one, other in aliases:
         learned[one].add(other)
         learned[other].add(one)
-    names = profiles["forename"].drop_nulls().unique().to_list()
-    forms = {name: sorted(_forms(name) | learned[name]) for name in names}
-    return profiles.with_row_index("profile").with_columns(
-        forms=pl.col("forename").replace_strict(forms, default=None, return_dtype=pl.List(pl.String)),
-        year=pl.col("born").str.slice(0, 4),
-        district=pl.col("postcode").str.replace(r"...$", ""),
-        says=says_who(),
+    names = profiles["forename"].drop_nulls().unique().sort().to_list()
+    return pl.DataFrame(
+        {"forename": names, "forms": [sorted(_forms(name) | learned[name]) for name in names]},
+        schema={"forename": pl.String, "forms": pl.List(pl.String)},
     )
 
 
@@ -174,10 +201,13 @@ def _forms(forename: str) -> set[str]:
     return {form.upper() for form in _nicknames().nicknames_of(first) | _nicknames().canonicals_of(first)}
 
 
-def carried(profiles: pl.DataFrame) -> pl.DataFrame:
-    """One row per profile and identifier that it carries: profile (position), kind, value. A former UPN is a UPN."""
+def carried(profiles: pl.DataFrame, first: int = 0) -> pl.DataFrame:
+    """One row per profile and identifier that it carries: profile (position, from `first` on), kind, value.
+
+    A former UPN is a UPN.
+    """
     return (
-        profiles.with_row_index("profile")
+        profiles.with_row_index("profile", offset=first)
         .unpivot(on=list(IDENTIFIERS), index="profile", variable_name="kind", value_name="value")
         .drop_nulls("value")
         .with_columns(pl.col("kind").replace({"former_upn": "upn"}))

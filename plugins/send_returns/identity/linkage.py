@@ -1,7 +1,7 @@
 """Linkage: every source record of a run gets one person, with method, score and an explanation."""
 
-import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
@@ -17,15 +17,15 @@ from send_returns.settings import Settings
 
 _KNOWN = pl.Schema(
     {
-        "profile_id": pl.String,
-        **dict.fromkeys(SAYS, pl.String),
-        "person_id": pl.String,
-        "method": pl.String,
-        "score": pl.Float64,
-        "explanation": pl.String,
-        "state": pl.String,
-        "model_id": pl.String,
-        "records": pl.Int64,
+        "profile_id": pl.String(),
+        **dict.fromkeys(SAYS, pl.String()),
+        "person_id": pl.String(),
+        "method": pl.Categorical(),
+        "score": pl.Float64(),
+        "explanation": pl.Categorical(),
+        "state": pl.Categorical(),
+        "model_id": pl.Categorical(),
+        "records": pl.Int64(),
     }
 )
 _OUTCOME = ("person_id", "method", "score", "explanation", "state")
@@ -52,12 +52,11 @@ def link(settings: Settings, run_id: str) -> dict[str, int]:
         if row is None:
             raise ValueError(f"There is no run {run_id}: open one first.")
         run = _Run(run_id, row[0])
-        records, said = sources.read(connection, run_id)
-        known = _known(connection, run, said, records)
+        known, records = _known(connection, run, *sources.read(connection, run_id))
         if not known["records"].sum():
             return _counts(connection, run, 0, None)
         _remember(connection, chosen, run)
-        resolution, weights = _resolved(connection, run, chosen, known)
+        resolution, weights = _resolved(settings, connection, run, chosen, known)
         found = _outcome(connection, run, known, records, resolution)
         _write(connection, run, chosen, known, records, found, weights)
         counts = _counts(connection, run, records.height, found)
@@ -74,46 +73,42 @@ def basis(settings: Settings, connection: psycopg.Connection) -> str:
     return f"{model.load(settings).id} {review.basis(connection, settings.partnership)}"
 
 
-def _known(connection: psycopg.Connection, run: _Run, said: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+def _known(
+    connection: psycopg.Connection, run: _Run, records: pl.DataFrame, said: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Every profile of the partnership, sorted by id: what it says, what it was found to be (null: new), and how many
-    records of the run say so."""
+    records of the run say so; and the records with the position there of what they say."""
     columns = sql.SQL(", ").join(
         sql.Identifier(name) for name in _KNOWN.names() if name not in ("profile_id", "records")
     )
     query = sql.SQL(
-        "copy (select profile_id, {columns}, coalesce(records, 0) from identity.profile left join"
+        "select profile_id, {columns}, coalesce(records, 0) from identity.profile left join"
         " (select profile_id, count(*) as records from identity.link"
         " where delivery_id in (select delivery_id from audit.run_delivery where run_id = {run}) group by 1) as here"
-        " using (profile_id) where partnership = {partnership}) to stdout (format csv)"
+        " using (profile_id) where partnership = {partnership}"
     ).format(columns=columns, run=sql.Literal(run.run_id), partnership=sql.Literal(run.partnership))
-    before = _read(connection, query, _KNOWN)
-    new = said.join(before, on="profile_id", how="anti")
+    before = sources.fetched(connection, query, _KNOWN)
     absent = [pl.lit(None, _KNOWN[name]).alias(name) for name in (*_OUTCOME, "model_id")]
+    new = said.join(before.select("profile_id"), on="profile_id", how="anti")
     every = pl.concat([before, new.with_columns(*absent, records=pl.lit(0, pl.Int64)).select(_KNOWN.names())])
-    added = records.group_by("profile_id").agg(more=pl.len().cast(pl.Int64))
-    return (
-        every.join(added, on="profile_id", how="left")
-        .with_columns(records=pl.col("records") + pl.col("more").fill_null(0))
-        .drop("more")
-        .sort("profile_id")
-    )
+    every = every.sort("profile_id")
+    at = said.select("profile_id").join(
+        every.select("profile_id").with_row_index("at"), on="profile_id", how="left", maintain_order="left"
+    )["at"]
+    records = records.with_columns(profile=at.gather(records["profile"]))
+    added = records.group_by("profile").agg(more=pl.len().cast(pl.Int64))
+    position = every.select(profile=pl.row_index())
+    more = position.join(added, on="profile", how="left", maintain_order="left")["more"].fill_null(0)
+    return every.with_columns(records=pl.col("records") + more), records
 
 
 def profiles(connection: psycopg.Connection, partnership: str) -> pl.DataFrame:
     """Every profile that linkage knows: profile_id and `SAYS`, sorted by id."""
     schema = pl.Schema({"profile_id": pl.String, **dict.fromkeys(SAYS, pl.String)})
-    query = sql.SQL("copy (select {} from identity.profile where partnership = {}) to stdout (format csv)").format(
+    query = sql.SQL("select {} from identity.profile where partnership = {}").format(
         sql.SQL(", ").join(map(sql.Identifier, schema.names())), sql.Literal(partnership)
     )
-    return _read(connection, query, schema).sort("profile_id")
-
-
-def _read(connection: psycopg.Connection, query: sql.Composed, schema: pl.Schema) -> pl.DataFrame:
-    with connection.cursor().copy(query) as copy:
-        text = b"".join(bytes(block) for block in copy)
-    if not text:
-        return pl.DataFrame(schema=schema)
-    return pl.read_csv(io.BytesIO(text), has_header=False, new_columns=schema.names(), schema=schema)
+    return sources.fetched(connection, query, schema).sort("profile_id")
 
 
 def _remember(connection: psycopg.Connection, chosen: Model, run: _Run) -> None:
@@ -124,21 +119,21 @@ def _remember(connection: psycopg.Connection, chosen: Model, run: _Run) -> None:
 
 
 def _resolved(
-    connection: psycopg.Connection, run: _Run, chosen: Model, known: pl.DataFrame
+    settings: Settings, connection: psycopg.Connection, run: _Run, chosen: Model, known: pl.DataFrame
 ) -> tuple[Resolution, pl.DataFrame]:
-    """Who is one child among the run's profiles, and the weights that are new (left_id, right_id, weight).
+    """Who is one child among the run's profiles, and the weights that are new (l, r: positions, weight).
 
     Every profile is compared with every other once under one model, whether or not a run has both.
     """
     decisions = _decisions(connection, run, known)
     parties = {position for pair in (*decisions.same, *decisions.different) for position in pair}
     here = (pl.col("records") > 0) | pl.col("profile").is_in(list(parties))
-    flagged = known.with_columns(is_new=pl.col("model_id").ne_missing(chosen.id))
-    with likeness.engine(flagged.select("profile_id", *SAYS, "is_new"), chosen.aliases) as engine:
+    present = known.select("records").with_row_index("profile").filter(here)["profile"].cast(pl.Int64)
+    inside = pl.col("profile").is_in(present.implode())
+    said = known.select("profile_id", *SAYS, is_new=pl.col("model_id").ne_missing(chosen.id))
+    with likeness.engine(settings, said, chosen.aliases) as engine:
         model.block(engine, only_new=True)
         weights = model.weights(engine, chosen, resolve.REVIEW)
-        ids = known["profile_id"]
-        fresh = weights.select(left_id=ids.gather(weights["l"]), right_id=ids.gather(weights["r"]), weight="weight")
         positions = known.select("profile_id").with_row_index("profile")
         old = _edges(connection, run, chosen).join(positions, left_on="left_id", right_on="profile_id")
         old = old.join(positions, left_on="right_id", right_on="profile_id", suffix="_right")
@@ -152,23 +147,19 @@ def _resolved(
                 ),
             ]
         ).sort("l", "r")
-        present = known.with_row_index("profile").filter(here)["profile"].cast(pl.Int64)
         likely = likely.filter(pl.col("l").is_in(present.implode()) & pl.col("r").is_in(present.implode()))
-        bearing = likeness.carried(known).filter(pl.col("profile").is_in(present.cast(pl.UInt32).implode()))
-        engine.register("carried_", bearing)
-        engine.execute("create table carried as select * from carried_")
+        engine.register("here_", present.to_frame())
+        engine.execute("delete from carried where profile not in (select profile from here_)")
         resolution = resolve.resolve(engine, model.worth(engine, likely), decisions)
-    inside = pl.col("profile").is_in(present.implode())
-    return Resolution(resolution.people.filter(inside), resolution.review, resolution.disputed), fresh
+    return Resolution(resolution.people.filter(inside), resolution.review, resolution.disputed), weights
 
 
 def _edges(connection: psycopg.Connection, run: _Run, chosen: Model) -> pl.DataFrame:
     query = sql.SQL(
-        "copy (select left_id, right_id, weight from identity.edge where partnership = {} and model_id = {})"
-        " to stdout (format csv)"
+        "select left_id, right_id, weight from identity.edge where partnership = {} and model_id = {}"
     ).format(sql.Literal(run.partnership), sql.Literal(chosen.id))
     schema = pl.Schema({"left_id": pl.String, "right_id": pl.String, "weight": pl.Float64})
-    return _read(connection, query, schema)
+    return sources.fetched(connection, query, schema)
 
 
 def _decisions(connection: psycopg.Connection, run: _Run, known: pl.DataFrame) -> Decisions:
@@ -185,43 +176,40 @@ def _decisions(connection: psycopg.Connection, run: _Run, known: pl.DataFrame) -
 def _outcome(
     connection: psycopg.Connection, run: _Run, known: pl.DataFrame, records: pl.DataFrame, resolution: Resolution
 ) -> "_Found":
-    people = resolution.people.with_columns(profile_id=known["profile_id"].gather(resolution.people["profile"]))
-    order = (
-        records.with_row_index("order").group_by("profile_id").agg(first=pl.col("order").min().cast(pl.Int64))
-        if records.height
-        else pl.DataFrame(schema={"profile_id": pl.String, "first": pl.Int64})
-    )
-    children = people.join(order, on="profile_id", how="left").select(
-        "profile_id",
+    people = resolution.people.with_columns(pl.col("profile").cast(pl.UInt32))
+    order = records.select("profile").with_row_index("order").group_by("profile").agg(pl.col("order").min())
+    children = people.join(order, on="profile", how="left").select(
+        "profile",
         child="person",
-        first=pl.col("first").fill_null(pl.col("profile").cast(pl.Int64) + records.height),
+        first=pl.col("order").cast(pl.Int64).fill_null(pl.col("profile").cast(pl.Int64) + records.height),
     )
+    numbered = known.with_row_index("profile")
     who = persons.assign(
         children,
-        known.select("profile_id", *SAYS, "person_id"),
+        numbered.select("profile", *SAYS, "person_id"),
         resolution.disputed.select("kind", "value"),
-        _merges(connection, run),
+        _merges(connection, run).join(numbered.select("profile_id", "profile"), on="profile_id").drop("profile_id"),
         _next_number(connection),
     )
     outcome = (
         people.join(who.of_child.rename({"child": "person"}), on="person")
-        .join(known.select("profile_id", "records"), on="profile_id")
+        .join(numbered.select("profile", "records"), on="profile")
         .with_columns(together=pl.col("records").sum().over("person_id"))
     )
-    doubted = pl.concat([resolution.review["l"], resolution.review["r"]]).cast(pl.Int64).unique()
+    doubted = pl.concat([resolution.review["l"], resolution.review["r"]]).cast(pl.UInt32).unique()
     same = pl.col("method").is_in(["single", "unidentified"]) & (pl.col("together") > 1)
     outcome = outcome.select(
-        "profile_id",
+        "profile",
         "person_id",
-        method=pl.when(same).then(pl.lit("exact")).otherwise(pl.col("method")),
+        method=pl.when(same).then(_few("exact")).otherwise("method"),
         score=pl.when(pl.col("weight").is_null()).then(1.0).otherwise(1 / (1 + 2.0 ** -pl.col("weight"))).round(6),
-        explanation=pl.when(same).then(pl.lit("says the same as another record")).otherwise(pl.col("explanation")),
+        explanation=pl.when(same).then(_few("says the same as another record")).otherwise("explanation"),
         state=pl.when(pl.col("profile").is_in(doubted.implode()))
-        .then(pl.lit("in review"))
+        .then(_few("in review"))
         .when(pl.col("together") > 1)
-        .then(pl.lit("linked"))
-        .otherwise(pl.lit("unlinked")),
-    ).sort("profile_id")
+        .then(_few("linked"))
+        .otherwise(_few("unlinked")),
+    ).sort("profile")
     review = resolution.review.with_columns(
         left_id=known["profile_id"].gather(resolution.review["l"]),
         right_id=known["profile_id"].gather(resolution.review["r"]),
@@ -230,8 +218,14 @@ def _outcome(
     return _Found(outcome, children, who, review, resolution.disputed)
 
 
+def _few(value: str) -> pl.Expr:
+    return pl.lit(value, pl.Categorical())
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
+    """`outcome`: profile (position) and `_OUTCOME`, of the run's profiles; `children`: profile, child, first."""
+
     outcome: pl.DataFrame
     children: pl.DataFrame
     who: persons.Persons
@@ -265,6 +259,7 @@ def _write(
     found: _Found,
     weights: pl.DataFrame,
 ) -> None:
+    ids = known["profile_id"]
     constant = {"partnership": pl.lit(run.partnership), "run": pl.lit(run.run_id), "model": pl.lit(chosen.id)}
     _copy(
         connection,
@@ -278,8 +273,9 @@ def _write(
     _copy(
         connection,
         f"identity.link (delivery_id, table_name, row_number, feed, profile_id, {', '.join(_OUTCOME)})",
-        records.join(found.outcome, on="profile_id").select(
-            "delivery_id", "table_name", "row_number", "feed", "profile_id", *_OUTCOME
+        records,
+        lambda some: some.join(found.outcome, on="profile", how="left", maintain_order="left").select(
+            "delivery_id", "table_name", "row_number", "feed", ids.gather(some["profile"]), *_OUTCOME
         ),
     )
     connection.execute(
@@ -288,8 +284,13 @@ def _write(
     _copy(
         connection,
         "identity.edge (partnership, model_id, left_id, right_id, weight)",
-        weights.select(
-            constant["partnership"].alias("p"), constant["model"].alias("m"), "left_id", "right_id", "weight"
+        weights,
+        lambda some: some.select(
+            constant["partnership"].alias("p"),
+            constant["model"].alias("m"),
+            ids.gather(some["l"]).alias("left_id"),
+            ids.gather(some["r"]).alias("right_id"),
+            "weight",
         ),
     )
     _reviews(connection, run, found.review)
@@ -317,19 +318,13 @@ def _happened(connection: psycopg.Connection, run: _Run, known: pl.DataFrame, fo
     who = found.who
     if who.revived:
         connection.execute("update identity.person set merged_into = null where person_id = any(%s)", [who.revived])
+    left = who.split.join(found.children, on="child").sort("person_id", "profile")
+    left = left.with_columns(profile_id=known["profile_id"].gather(left["profile"]))
     events = [
-        (
-            run.partnership,
-            run.run_id,
-            "split",
-            row["from_id"],
-            row["person_id"],
-            row["profiles"],
-            "nothing joins them now",
-        )
-        for row in who.split.join(found.children.group_by("child").agg(profiles="profile_id"), on="child")
-        .sort("person_id")
-        .iter_rows(named=True)
+        (run.partnership, run.run_id, "split", from_id, person_id, profiles, "nothing joins them now")
+        for person_id, from_id, profiles in left.group_by("person_id", "from_id", maintain_order=True)
+        .agg("profile_id")
+        .iter_rows()
     ]
     if who.merged.height:
         before = known.drop_nulls("person_id").group_by("person_id").agg(profiles="profile_id")
@@ -373,19 +368,28 @@ def _profiles(connection: psycopg.Connection, run: _Run, chosen: Model, known: p
     These may be others than those of the changed ones: what a profile was last found to be was perhaps found by a run
     that did not have the delivery.
     """
-    new = known.filter(pl.col("person_id").is_null()).select("profile_id", *SAYS).join(found.outcome, on="profile_id")
+    ids, before = known["profile_id"], known["person_id"].gather(found.outcome["profile"])
     _copy(
         connection,
         f"identity.profile (partnership, profile_id, {', '.join(SAYS)}, {', '.join(_OUTCOME)}, model_id)",
-        new.select(pl.lit(run.partnership).alias("p"), "profile_id", *SAYS, *_OUTCOME, pl.lit(chosen.id).alias("m")),
+        found.outcome.filter(before.is_null()),
+        lambda some: some.select(
+            pl.lit(run.partnership).alias("p"),
+            ids.gather(some["profile"]),
+            *known.select(SAYS)[some["profile"]],
+            *_OUTCOME,
+            pl.lit(chosen.id).alias("m"),
+        ),
     )
     connection.execute(
         "update identity.profile set model_id = %s where partnership = %s and model_id <> %s",
         [chosen.id, run.partnership, chosen.id],
     )
-    old = known.drop_nulls("person_id").select("profile_id", *_OUTCOME)
+    again = found.outcome.filter(before.is_not_null())
+    old = known.select(_OUTCOME)[again["profile"]].rename({name: f"{name}_old" for name in _OUTCOME})
     differs = pl.any_horizontal(pl.col(name) != pl.col(f"{name}_old") for name in _OUTCOME)
-    changed = found.outcome.join(old, on="profile_id", suffix="_old").filter(differs).select("profile_id", *_OUTCOME)
+    changed = again.hstack(old).filter(differs)
+    changed = changed.select(ids.gather(changed["profile"]), *_OUTCOME)
     if changed.height:
         connection.execute(
             "create temporary table changed (profile_id uuid primary key, person_id text, method text,"
@@ -454,8 +458,15 @@ def _counts(connection: psycopg.Connection, run: _Run, linked_now: int, found: _
     }
 
 
-def _copy(connection: psycopg.Connection, target: str, rows: pl.DataFrame) -> None:
+def _copy(
+    connection: psycopg.Connection,
+    target: str,
+    rows: pl.DataFrame,
+    written: Callable[[pl.DataFrame], pl.DataFrame] = lambda some: some,
+) -> None:
+    """Copy rows into a table, so many at a time as `written` makes of them what the table has."""
     if not rows.height:
         return
     with connection.cursor().copy(f"copy {target} from stdin (format csv)".encode()) as copy:
-        copy.write(rows.write_csv(include_header=False).encode())
+        for some in rows.iter_slices(sources.AT_ONCE):
+            copy.write(written(some).write_csv(include_header=False).encode())

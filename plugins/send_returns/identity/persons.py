@@ -29,9 +29,9 @@ def assign(
 ) -> Persons:
     """Give each child its person.
 
-    `children`: profile_id, child, first (the order in which new persons are numbered), of the run's profiles. `known`:
-    every profile with `SAYS` and person_id (null: never seen before), in the run or not. `disputed`: kind, value.
-    `merges`: person_id, other_id, profile_id of earlier merges that still stand, the first of an id to be preferred.
+    `children`: profile (position), child, first (the order in which new persons are numbered), of the run's profiles.
+    `known`: every profile with `SAYS` and person_id (null: never seen before), in the run or not. `disputed`: kind,
+    value. `merges`: person_id, other_id, profile of merges that still stand, the first of an id to be preferred.
     A person is where most of its profiles are; of the persons that one child was before, the oldest stays. A child that
     was none is new, or, if it was once another person that was merged, that person again.
     """
@@ -70,21 +70,21 @@ def assign(
 def _votes(children: pl.DataFrame, known: pl.DataFrame, disputed: pl.DataFrame, merges: pl.DataFrame) -> pl.DataFrame:
     """child, person_id, tier, votes: by a person's own profiles in the run, by those that a merge brought, and by gone
     ones that new ones succeed."""
-    here = known.join(children.select("profile_id", "child"), on="profile_id")
-    brought = merges.select("profile_id", "person_id").unique().with_columns(tier=pl.lit(BROUGHT))
+    were = children.select("profile", "child").join(known.select("profile", "person_id"), on="profile")
+    brought = merges.select("profile", "person_id").unique().with_columns(tier=pl.lit(BROUGHT))
     direct = (
-        here.drop_nulls("person_id")
-        .join(brought, on=["profile_id", "person_id"], how="left")
+        were.drop_nulls("person_id")
+        .join(brought, on=["profile", "person_id"], how="left")
         .select("child", "person_id", pl.col("tier").fill_null(OWN))
     )
-    new = here.filter(pl.col("person_id").is_null())
-    gone = known.drop_nulls("person_id").join(children, on="profile_id", how="anti")
+    gone = known.drop_nulls("person_id").join(children, on="profile", how="anti")
     succeeded = [direct]
-    if new.height and gone.height:
+    if gone.height:
+        new = known.filter(pl.col("person_id").is_null()).join(children.select("profile", "child"), on="profile")
         ends = [
-            carried(frame)
+            carried(frame.drop("profile"))
             .join(disputed, on=["kind", "value"], how="anti")
-            .join(frame.with_row_index("profile").select("profile", column), on="profile")
+            .join(frame.drop("profile").with_row_index("profile").select("profile", column), on="profile")
             for frame, column in ((new, "child"), (gone, "person_id"))
         ]
         by_number = ends[0].join(ends[1], on=["kind", "value"])
@@ -98,7 +98,7 @@ def _revived(children: pl.DataFrame, parents: pl.DataFrame, merges: pl.DataFrame
     """child, person_id: persons that were merged into the one that these children leave, and had their profiles."""
     return (
         children.join(parents, on="child")
-        .join(merges, left_on=["profile_id", "from_id"], right_on=["profile_id", "person_id"])
+        .join(merges, left_on=["profile", "from_id"], right_on=["profile", "person_id"])
         .group_by("child", "other_id")
         .agg(shared=pl.len())
         .sort("shared", "other_id", "child", descending=[True, False, False])

@@ -292,6 +292,7 @@ def _explained(connection: duckdb.DuckDBPyConnection, decisions: Decisions) -> p
         " from found join profiles as l on l.profile = found.profile"
         " left join (select * from partner where place = 1) as partner on partner.l = found.profile"
         " left join profiles as r on r.profile = partner.r order by found.profile",
+        repeated=("method", "explanation"),
     )
 
 

@@ -169,76 +169,156 @@ SOURCES = (
     ),
 )
 
-_RECORD = pl.Schema({"delivery_id": pl.Int64, "row_number": pl.Int64, **dict.fromkeys(SAYS, pl.String)})
+_RAW = pl.Schema({"row_number": pl.Int64, **dict.fromkeys(SAYS, pl.String)})
+_TABLES = pl.Enum(sorted({source.table for source in SOURCES}))
+_FEEDS = pl.Enum(sorted({source.feed for source in SOURCES}))
+# A record says only where it is, and by position which of the profiles it says: there are millions.
 RECORDS = pl.Schema(
     {
-        "delivery_id": pl.Int64,
-        "table_name": pl.String,
-        "row_number": pl.Int64,
-        "feed": pl.String,
-        "profile_id": pl.String,
+        "delivery_id": pl.Int64(),
+        "table_name": _TABLES,
+        "row_number": pl.Int64(),
+        "feed": _FEEDS,
+        "profile": pl.UInt32(),
     }
 )
 PROFILES = pl.Schema({"profile_id": pl.String, **dict.fromkeys(SAYS, pl.String)})
+# Rows that are held as text at a time.
+AT_ONCE = 200_000
 
 
 def read(connection: psycopg.Connection, run_id: str, *, again: bool = False) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The person records of the run's deliveries that have no link yet (`again`: all of them), and what they say.
 
-    Returns records (delivery_id, table_name, row_number, feed, profile_id) and their distinct profiles (profile_id and
-    `SAYS`, all text, null where nothing usable was said), each sorted by its key.
+    Returns records (delivery_id, table_name, row_number, feed, profile: position in the profiles), sorted by `KEY`, and
+    their distinct profiles (profile_id and `SAYS`, all text, null where nothing usable was said), sorted by id.
     """
-    records, profiles = [pl.DataFrame(schema=RECORDS)], [pl.DataFrame(schema=PROFILES)]
+    records, profiles = [pl.DataFrame(schema=RECORDS)], _Profiles()
     for source in SOURCES:
-        text = _copied(connection, source, run_id, again=again)
-        if not text:
-            continue
-        raw = pl.read_csv(io.BytesIO(text), has_header=False, new_columns=list(_RECORD), schema=_RECORD)
-        # What is written alike is made alike once: terms of a census repeat each other.
-        written = raw.select(SAYS).unique(maintain_order=True).with_row_index("written")
-        said = (
-            raw.join(written, on=list(SAYS), how="left", nulls_equal=True, maintain_order="left")
-            .drop(SAYS)
-            .join(made_alike(written), on="written", maintain_order="left")
-            .with_columns(apart=_apart(source.table))
-        )
-        known = said.select(*SAYS, "apart").unique(maintain_order=True)
-        known = known.with_columns(profile_id=profile_ids(known))
-        records.append(
-            said.join(known, on=[*SAYS, "apart"], how="left", nulls_equal=True, maintain_order="left").select(
-                "delivery_id",
-                pl.lit(source.table).alias("table_name"),
-                "row_number",
-                pl.lit(source.feed).alias("feed"),
-                "profile_id",
+        # What was written alike in the delivery before is made alike once: terms of a census repeat each other.
+        before = pl.DataFrame(schema={**dict.fromkeys(SAYS, pl.String), "profile": pl.UInt32})
+        for delivery_id in _deliveries(connection, source, run_id, again=again):
+            raw = _rows(connection, source, delivery_id)
+            said, before = _said(raw, before, profiles, f"{source.table} {delivery_id}")
+            records.append(
+                said.select(
+                    pl.lit(delivery_id, pl.Int64).alias("delivery_id"),
+                    pl.lit(source.table, _TABLES).alias("table_name"),
+                    "row_number",
+                    pl.lit(source.feed, _FEEDS).alias("feed"),
+                    "profile",
+                )
             )
-        )
-        profiles.append(known.select(PROFILES.names()))
-    return (
-        pl.concat(records).sort(KEY),
-        pl.concat(profiles).unique("profile_id").sort("profile_id"),
+    known, position = profiles.sorted()
+    found = pl.concat(records).sort(KEY)
+    return found.with_columns(profile=position.gather(found["profile"])), known
+
+
+class _Profiles:
+    """The profiles that were met, each once, in the order in which they were."""
+
+    def __init__(self) -> None:
+        self._met = [pl.DataFrame(schema={**PROFILES, "profile": pl.UInt32})]
+        self._count = 0
+
+    def positions(self, known: pl.DataFrame) -> pl.Series:
+        """Where each row of `SAYS` and `apart` is among the profiles; adds those that were not."""
+        known = known.with_columns(profile_id=profile_ids(known))
+        met = pl.concat([frame.select("profile_id", "profile") for frame in self._met], rechunk=False)
+        here = met.join(known.select("profile_id").unique(), on="profile_id")
+        new = known.unique("profile_id", keep="first", maintain_order=True).join(here, on="profile_id", how="anti")
+        new = new.select(*PROFILES.names(), profile=pl.int_range(self._count, self._count + pl.len(), dtype=pl.UInt32))
+        self._met.append(new)
+        self._count += new.height
+        every = pl.concat([here, new.select("profile_id", "profile")])
+        return known.join(every, on="profile_id", how="left", maintain_order="left")["profile"]
+
+    def sorted(self) -> tuple[pl.DataFrame, pl.Series]:
+        """The profiles by id, and the position there of each that was met."""
+        known = pl.concat(self._met, rechunk=False).sort("profile_id")
+        self._met = []
+        position = known["profile"].arg_sort().cast(pl.UInt32)
+        return known.drop("profile"), position
+
+
+def _said(
+    raw: pl.DataFrame, before: pl.DataFrame, profiles: _Profiles, delivery: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """row_number and profile of each row of a delivery, and what was written in it (`SAYS`, profile), each once.
+
+    A row that says too little of whom it is about has a profile of its own, and nothing is written that is like it.
+    """
+    written = _beside(raw.select(SAYS).unique(maintain_order=True), before)
+    unmet = pl.col("profile").is_null()
+    new = written.filter(unmet).drop("profile")
+    alike = made_alike(new).with_columns(apart=pl.lit(None, pl.String))
+    tells = alike.select(says_who()).to_series()
+    telling = pl.concat(
+        [
+            written.filter(~unmet),
+            new.filter(tells).with_columns(profile=profiles.positions(alike.filter(tells))),
+        ]
     )
+    said = _beside(raw, telling)
+    if not tells.all():
+        silent = said.filter(unmet)
+        apart = made_alike(silent.select(SAYS)).with_columns(
+            apart=pl.lit(f"{delivery} ") + silent["row_number"].cast(pl.String)
+        )
+        alone = silent.select("row_number").with_columns(profile=profiles.positions(apart))
+        said = pl.concat([said.filter(~unmet).select("row_number", "profile"), alone])
+    return said.select("row_number", "profile"), telling
 
 
-def _copied(connection: psycopg.Connection, source: Source, run_id: str, *, again: bool) -> bytes:
+def _beside(raw: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
+    return raw.join(written, on=list(SAYS), how="left", nulls_equal=True, maintain_order="left")
+
+
+def _deliveries(connection: psycopg.Connection, source: Source, run_id: str, *, again: bool) -> list[int]:
+    """The run's deliveries of the feed (`again`: even those that have links of the table), by id."""
+    rows = connection.execute(
+        "select delivery_id from audit.run_delivery join landing.delivery using (delivery_id)"
+        " where run_id = %s and feed = %s and (%s or not exists (select from identity.link"
+        " where link.delivery_id = run_delivery.delivery_id and link.table_name = %s)) order by delivery_id",
+        [run_id, source.feed, again, source.table],
+    ).fetchall()
+    return [delivery_id for (delivery_id,) in rows]
+
+
+def _rows(connection: psycopg.Connection, source: Source, delivery_id: int) -> pl.DataFrame:
     columns = sql.SQL(", ").join(
         sql.SQL("({})::text").format(sql.SQL(source.says[role])) if role in source.says else sql.NULL for role in SAYS
     )
     query = sql.SQL(
-        "copy (select source._delivery_id, source._row_number, {columns} from {table} as source"
-        " where source._delivery_id in (select delivery_id from audit.run_delivery where run_id = {run})"
-        " and ({again} or source._delivery_id not in (select delivery_id from identity.link where table_name = {name}))"
-        " and {condition}) to stdout (format csv)"
+        "select source._row_number, {columns} from {table} as source"
+        " where source._delivery_id = {delivery} and {condition}"
     ).format(
         columns=columns,
         table=sql.Identifier(source.schema, source.table),
-        run=sql.Literal(run_id),
-        again=sql.Literal(again),
-        name=sql.Literal(source.table),
+        delivery=sql.Literal(delivery_id),
         condition=sql.SQL(source.condition),
     )
-    with connection.cursor().copy(query) as copy:
-        return b"".join(bytes(block) for block in copy)
+    return fetched(connection, query, _RAW)
+
+
+def fetched(connection: psycopg.Connection, query: sql.Composed, schema: pl.Schema) -> pl.DataFrame:
+    """What a query of the database returns, of which no more than `AT_ONCE` rows are ever held as text."""
+    frames, text = [pl.DataFrame(schema=schema)], io.BytesIO()
+
+    def parse() -> None:
+        if text.tell():
+            frames.append(pl.read_csv(text.getvalue(), has_header=False, new_columns=schema.names(), schema=schema))
+            text.seek(0)
+            text.truncate()
+
+    with connection.cursor().copy(sql.SQL("copy ({}) to stdout (format csv)").format(query)) as copy:
+        # The server sends a row at a time.
+        for number, row in enumerate(copy, start=1):
+            text.write(row)
+            if number % AT_ONCE == 0:
+                parse()
+    parse()
+    return pl.concat(frames)
 
 
 def says_who() -> pl.Expr:
@@ -247,17 +327,14 @@ def says_who() -> pl.Expr:
     return pl.any_horizontal(pl.col(name).is_not_null() for name in IDENTIFIERS) | described
 
 
-def _apart(table: str) -> pl.Expr:
-    """What keeps a record that says too little from all others that say as little."""
-    record = pl.concat_str(pl.lit(table), "delivery_id", "row_number", separator=" ")
-    return pl.when(~says_who()).then(record)
-
-
 def profile_ids(known: pl.DataFrame) -> pl.Series:
     """A UUID for each row of `SAYS` and `apart`, the same for the same content, in this run and in any other."""
-    lines = known.select(pl.concat_str(pl.col(*SAYS, "apart").fill_null(""), separator="\x1f")).to_series()
-    digests = [hashlib.sha256(line.encode()).hexdigest() for line in lines]
-    return pl.Series([f"{d[:8]}-{d[8:12]}-{d[12:16]}-{d[16:20]}-{d[20:32]}" for d in digests], dtype=pl.String)
+    line = pl.concat_str(pl.col(*SAYS, "apart").fill_null(""), separator="\x1f")
+    found = [pl.Series(dtype=pl.String)]
+    for some in known.iter_slices(AT_ONCE):
+        digests = [hashlib.sha256(text.encode()).hexdigest() for text in some.select(line).to_series()]
+        found.append(pl.Series([f"{d[:8]}-{d[8:12]}-{d[12:16]}-{d[16:20]}-{d[20:32]}" for d in digests]))
+    return pl.concat(found)
 
 
 # Nothing that identifies is longer; what is longer would make every comparison with it dear.
