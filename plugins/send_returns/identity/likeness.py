@@ -11,6 +11,7 @@ import polars as pl
 from nicknames import NickNamer
 
 from send_returns.identity.sources import AT_ONCE, IDENTIFIERS, says_who
+from send_returns.landing.archive import UNPACKING
 from send_returns.settings import Settings
 
 # Jaro-Winkler similarity from which two names are one name with a slip.
@@ -126,15 +127,15 @@ def engine(settings: Settings, profiles: pl.DataFrame, aliases: Aliases = ()) ->
     """A DuckDB with the macros above and two tables: `profiles` (`profile`, its position, and what it says), `carried`.
 
     `carried`: profile, kind, value: each identifier of a profile once; a former UPN is a UPN. `aliases`: pairs of
-    forenames that are forms of one name. What does not fit into `MEMORY` is put by, encrypted, in the home.
+    forenames that are forms of one name. What does not fit into `MEMORY` is put by in the home, where what a killed run
+    leaves is swept.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="engine-", dir=settings.folder("linkage")) as folder,
+        tempfile.TemporaryDirectory(dir=settings.folder(UNPACKING)) as folder,
         duckdb.connect(
             ":memory:", config={"threads": 2, "memory_limit": MEMORY, "temp_directory": folder}
         ) as connection,
     ):
-        connection.execute("set temp_file_encryption = true")
         connection.execute(_MACROS)
         connection.register("said_", said(profiles))
         connection.register("forms_", _known_as(profiles, aliases))
