@@ -55,12 +55,15 @@ def _slashed(text: str | None) -> date:
 
 
 class Referral:
-    """A referral as the latest submission has it, with what all of them say of it."""
+    """A referral as the latest submission has it, with what all of them say of it. `done`: the first day of each."""
 
     def __init__(self) -> None:
         self.row: Row = {}
         self.seen: date | None = None
         self.done: dict[str, date] = {}
+
+    def do(self, what: str, on: date) -> None:
+        self.done[what] = min(self.done.get(what, on), on)
 
     def is_open(self, on: date) -> bool:
         over = self.over
@@ -84,7 +87,7 @@ def referrals(out: Path) -> dict[str, Referral]:
     found: dict[str, Referral] = defaultdict(Referral)
     for row in _rows(out, "mhsds", "MHS101Referral"):
         found[row["ServiceRequestId"]].row = row
-    contact_of = {}
+    contact_of, activity_of = {}, {}
     for row in _rows(out, "mhsds", "MHS201CareContact"):
         on = date.fromisoformat(row["CareContDate"])
         contact_of[row["CareContactId"]] = (row["ServiceRequestId"], on)
@@ -93,14 +96,15 @@ def referrals(out: Path) -> dict[str, Referral]:
             of.seen = min(of.seen or on, on)
     procedures = {"386053000": "assessed", "75516001": "treated"}
     for row in _rows(out, "mhsds", "MHS202CareActivity"):
-        request, on = contact_of[row["CareContactId"]]
-        found[request].done[procedures[row["Procedure"]]] = on
+        request, on = activity_of[row["CareActId"]] = contact_of[row["CareContactId"]]
+        found[request].do(procedures[row["Procedure"]], on)
     for row in _rows(out, "mhsds", "MHS606CodedScoreAssessmentRefer"):
-        found[row["ServiceRequestId"]].done["scored"] = date.fromisoformat(row["AssToolCompTimestamp"][:10])
-    for row in _rows(out, "mhsds", "MHS008CarePlanType"):
-        found["MR" + row["CarePlanID"][2:]].done["planned"] = date.fromisoformat(row["CarePlanCreatDate"])
+        found[row["ServiceRequestId"]].do("scored", date.fromisoformat(row["AssToolCompTimestamp"][:10]))
+    for row in _rows(out, "mhsds", "MHS607CodedScoreAssessmentAct"):
+        request, on = activity_of[row["CareActId"]]
+        found[request].do("scored", on)
     for row in _rows(out, "mhsds", "MHS604PrimDiag"):
-        found[row["ServiceRequestId"]].done["diagnosed"] = date.fromisoformat(row["DiagDate"])
+        found[row["ServiceRequestId"]].do("diagnosed", date.fromisoformat(row["DiagDate"]))
     return dict(found)
 
 
@@ -108,7 +112,19 @@ def _within(day: date | None, period: tuple[date, date]) -> bool:
     return day is not None and period[0] <= day <= period[1]
 
 
-def test_help_within_four_weeks_and_those_who_wait(referrals: dict[str, Referral], value: Value) -> None:
+def _help_started(group: list[Referral], plans: list[date]) -> date | None:
+    """When the last of the four was first recorded in a spell; a plan is the child's, and of the spell it falls in."""
+    done = {what: [one.done[what] for one in group if what in one.done] for what in ("scored", "treated", "assessed")}
+    ends = [one.over for one in group]
+    until = date.max if None in ends else max(end for end in ends if end)
+    done["planned"] = [on for on in plans if group[0].received <= on <= until]
+    return max(min(days) for days in done.values()) if all(done.values()) else None
+
+
+def test_help_within_four_weeks_and_those_who_wait(out: Path, referrals: dict[str, Referral], value: Value) -> None:
+    plans = defaultdict(list)
+    for row in _rows(out, "mhsds", "MHS008CarePlanType"):
+        plans[row["LocalPatientId"]].append(date.fromisoformat(row["CarePlanCreatDate"]))
     of_patient = defaultdict(list)
     for one in referrals.values():
         if one.row["ServTeamType"] in ("A05", "A06", "A13", "C06", "D06") and not one.row["ReferRejectionDate"]:
@@ -128,12 +144,11 @@ def test_help_within_four_weeks_and_those_who_wait(referrals: dict[str, Referral
     assert any(len(group) > 1 for group in found)
     stopped, waiting = [], []
     for group in found:
-        stops = [max(one.done[k] for k in ("scored", "planned", "treated", "assessed")) for one in group
-                 if {"scored", "planned", "treated", "assessed"} <= one.done.keys()]  # fmt: skip
-        days = (min(stops) if stops else AS_OF) - group[0].received
-        if stops and _within(min(stops), MONTH):
+        stop = _help_started(group, plans[group[0].row["LocalPatientId"]])
+        days = (stop or AS_OF) - group[0].received
+        if _within(stop, MONTH):
             stopped.append(days.days)
-        if not stops and any(one.over is None for one in group):
+        if not stop and any(one.over is None for one in group):
             waiting.append(days.days)
     assert value("H01")[:2] == (sum(days <= 28 for days in stopped), len(stopped))
     assert len(stopped) > 10
@@ -337,11 +352,22 @@ def test_referrals_that_follow_closely_are_one_spell() -> None:
             referral(1, date(2026, 1, 1), date(2026, 2, 1), None),
             referral(2, date(2026, 2, 6), date(2026, 3, 1), date(2026, 2, 20)),
             referral(3, date(2026, 3, 7), None, None),
+            # One thing is recorded under each referral of a spell: together they are all four.
+            *(
+                referral(4 + number, date(2026, 5, 1), None, None) | {"person": 2, what: date(2026, 5, 10 + number)}
+                for number, what in enumerate(("scored", "planned", "treated", "assessed"))
+            ),
+            # A plan of another spell is none.
+            referral(8, date(2026, 1, 1), date(2026, 2, 1), None) | {"person": 3, "planned": date(2026, 1, 20)},
+            referral(9, date(2026, 6, 1), None, date(2026, 6, 10)) | {"person": 3, "planned": None},
         ],
         schema_overrides={"rejected": pl.Date},
     )
-    found = spells(frame).sort("start").rows()
+    found = spells(frame).sort("person", "start").rows()
     assert found == [
-        (1, 1, date(2026, 1, 1), date(2026, 2, 20), date(2026, 3, 1)),
+        (1, 1, date(2026, 1, 1), date(2026, 3, 1), date(2026, 2, 20)),
         (1, 2, date(2026, 3, 7), None, None),
+        (2, 1, date(2026, 5, 1), None, date(2026, 5, 13)),
+        (3, 1, date(2026, 1, 1), date(2026, 2, 1), None),
+        (3, 2, date(2026, 6, 1), None, None),
     ]

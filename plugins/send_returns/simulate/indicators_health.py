@@ -140,7 +140,7 @@ def _median(name: str, period: Period, days: pl.Series) -> Measure:
 
 
 def spells(referrals: pl.DataFrame) -> pl.DataFrame:
-    """start, stop, over: referrals for help, those of a child that overlap or follow within five days made one.
+    """person, spell, start, over, stop: referrals for help, those of a child that overlap or follow closely made one.
 
     The clock stops on the first day by which an outcome score, a care plan, a treatment and an assessment are all
     recorded in the spell. A score is taken at each treatment. A care plan is the child's: it belongs to the spell that
@@ -172,7 +172,11 @@ def spells(referrals: pl.DataFrame) -> pl.DataFrame:
     )
     complete = pl.all_horizontal(pl.col(name).is_not_null() for name in ("scored", "planned", "treated", "assessed"))
     return of_help.join(planned, on=["person", "spell"], how="left").select(
-        "start", "over", stop=pl.when(complete).then(pl.max_horizontal("scored", "planned", "treated", "assessed"))
+        "person",
+        "spell",
+        "start",
+        "over",
+        stop=pl.when(complete).then(pl.max_horizontal("scored", "planned", "treated", "assessed")),
     )
 
 
