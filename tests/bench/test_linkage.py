@@ -18,6 +18,8 @@ def test_a_county_is_linked_and_scored(database: Settings, tmp_path: Path) -> No
     figures = linkage_figures(database, tmp_path, AS_OF)
     assert figures["records"] == len((tmp_path / "truth" / "record.csv").read_text().splitlines()) - 1
     assert figures["seconds"] > 0
+    assert figures["delta_seconds"] > 0
+    assert 0 < figures["delta_of_records"] < 0.1
     for name in ("", "exact_numbers_", "multi_pass_"):
         assert 0.9 < figures[f"{name}precision"] <= 1
         assert 0 < figures[f"{name}recall"] < figures[f"{name}recall_where_said"] <= 1

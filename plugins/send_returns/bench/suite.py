@@ -22,7 +22,7 @@ from send_returns.settings import Settings, code_version
 
 COUNTY = ("whole run", "orchestration", "peak memory", "second run", "landing", "dbt", "gate")
 STREAMING = ("streaming", "scaling")
-FIGURES = ("simulation", *COUNTY, "linkage", *STREAMING)
+FIGURES = ("simulation", *COUNTY, "linkage", "linkage scale", *STREAMING)
 GIGABYTE = 1024**3
 
 
@@ -57,6 +57,8 @@ def bench(*, children: int, seed: int, as_of: date, only: Sequence[str] | None =
             _measure(settings, wanted, children=children, seed=seed, as_of=as_of)
         if "linkage" in wanted:
             _link(settings, children=children, seed=seed, as_of=as_of)
+        if "linkage scale" in wanted:
+            _link_more(settings, children=children, seed=seed, as_of=as_of)
         if wanted & set(STREAMING):
             _stream(settings, wanted, as_of)
     finally:
@@ -148,8 +150,40 @@ def _link(settings: Settings, *, children: int, seed: int, as_of: date) -> None:
     with warehouse.running(settings):
         warehouse.migrate(settings)
         figures = linkage_figures(settings, county, as_of)
-    goals = {"goal_precision": 0.999, "goal_recall": 0.98, "goal_seconds": 25.0}
+    goals = {"goal_precision": 0.999, "goal_recall": 0.98, "goal_seconds": 25.0, "goal_delta_of_seconds": 0.15}
     _line("linkage", where, digits=5, baseline="exact numbers, and several passes", **goals, **figures)
+
+
+def _link_more(settings: Settings, *, children: int, seed: int, as_of: date) -> None:
+    """Link a county, and ten times as many children, each from nothing and in a process of its own: time and memory."""
+    from send_returns.bench.simulation import TIMES
+    from send_returns.simulate import MOST_CHILDREN, simulate
+
+    taken: list[Measured] = []
+    for count in (children, min(children * TIMES, MOST_CHILDREN)):
+        folder = settings.folder("linkage scale")
+        simulate(folder, children=count, seed=seed, as_of=as_of, mess="realistic")
+        with warehouse.running(settings):
+            warehouse.embedded.empty_warehouse(settings)
+            _command(settings, "land", "-m", "send_returns.cli", "land", "--inbox", str(folder / "inbox"), *_at(as_of))
+            shutil.rmtree(folder)
+            shutil.rmtree(settings.home / "archive", ignore_errors=True)
+            taken.append(_command(settings, "link", "-m", "send_returns.cli", "link", *_at(as_of)))
+        peak = taken[-1].peak_bytes / GIGABYTE
+        _line(
+            "linkage scale",
+            {"children": count, "code": code_version(), "cores": os.cpu_count()},
+            seconds=taken[-1].seconds,
+            baseline="a county, and 4 gigabytes",
+            baseline_seconds=taken[0].seconds,
+            goal=11.0,
+            gigabytes=peak,
+            goal_gigabytes=4.0,
+        )
+
+
+def _at(as_of: date) -> tuple[str, str]:
+    return "--as-of", str(as_of)
 
 
 def _stream(settings: Settings, wanted: set[str], as_of: date) -> None:
