@@ -43,6 +43,12 @@
     'int_period': "period_kind || '/' || period_to_on",
     'int_period_day': "period_kind || '/' || day_on",
     'int_clock__governance': "clock || '/' || part || '/' || subject_id",
+    'int_ehc_request__settled': 'request_key',
+    'int_plan__in_force': "person_id || '/' || started_on",
+    'int_annual_review__dated': 'review_id',
+    'int_phase_transfer__dated': 'transfer_key',
+    'int_clock__casework': "clock || '/' || part || '/' || subject_id",
+    'int_indicator__casework': "measure || '/' || coalesce(period_kind, '') || '/' || counted_on || '/' || subject_id",
 } %}
 {% for model, key in keys.items() %}
     select

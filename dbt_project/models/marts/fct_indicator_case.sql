@@ -1,4 +1,4 @@
-{% set families = ['disputes', 'governance', 'health', 'quality'] %}
+{% set families = ['casework', 'disputes', 'governance', 'health', 'quality'] %}
 with counted as (
     {% for family in families %}
         select

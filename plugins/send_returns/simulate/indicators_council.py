@@ -216,14 +216,15 @@ def _median(days: pl.Series) -> float | None:
 
 def _plans(frames: Frames, year: Period, as_of: date, people: int) -> list[Measure]:
     plans = frames["plans"]
-    issued = plans.filter(pl.col("assessment_outcome") == "Y", within("assessment_outcome_on", year)).with_columns(
+    made_here = plans.filter(pl.col("transfer_la").is_null())  # neither asked for nor issued here
+    issued = made_here.filter(pl.col("assessment_outcome") == "Y", within("assessment_outcome_on", year)).with_columns(
         days=days_until("received", "assessment_outcome_on")
     )
     plain = issued.filter(pl.col("week20") == 0)
     took = issued["days"].to_numpy()
-    decided = plans.filter(pl.col("request_outcome").is_in(["Y", "N"]), within("request_outcome_on", year))
-    no_plan = plans.filter(pl.col("assessment_outcome") == "N", within("assessment_outcome_on", year))
-    still = plans.filter(pl.col("request_outcome") == "Y", pl.col("assessment_outcome") == "A")
+    decided = made_here.filter(pl.col("request_outcome").is_in(["Y", "N"]), within("request_outcome_on", year))
+    no_plan = made_here.filter(pl.col("assessment_outcome") == "N", within("assessment_outcome_on", year))
+    still = made_here.filter(pl.col("request_outcome") == "Y", pl.col("assessment_outcome") == "A")
     january = last_spring_census(as_of)
     mean = half_up(int(took.sum()), 7 * len(took)) if len(took) else None
     return [
@@ -236,7 +237,7 @@ def _plans(frames: Frames, year: Period, as_of: date, people: int) -> list[Measu
         share("EHC05", year, decided, days_until("received", "request_outcome_on") <= WEEKS_6),
         share("EHC06", year, no_plan, days_until("received", "assessment_outcome_on") <= _WEEKS_16),
         share("EHC07", (as_of, as_of), still, (pl.lit(as_of) - pl.col("received")).dt.total_days() > WEEKS_20),
-        _rate("EHC08", year, plans.filter(within("received", year)).height, people, 10_000),
+        _rate("EHC08", year, made_here.filter(within("received", year)).height, people, 10_000),
         share("EHC09", year, decided, pl.col("request_outcome") == "N"),
         _count("EHC10", (january, january), plans.filter(_in_force(january)).height),
         share("EHC11", year, issued, pl.col("week20") == 1),

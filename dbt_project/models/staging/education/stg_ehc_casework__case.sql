@@ -2,7 +2,7 @@
 select distinct on (ehc_case.case_id)
     ehc_case.case_id,
     ehc_case.date_of_birth as date_of_birth_on,
-    ehc_case.route,
+    coalesce(ehc_case.route, 'request') as route,
     ehc_case.received_on,
     ehc_case.assess_decided_on,
     {{ code('ehc_case.assess_outcome') }} as assess_outcome,
