@@ -17,3 +17,36 @@
 {% macro is_open(started_on, ended_on, day) -%}
     ({{ started_on }} <= {{ day }} and ({{ ended_on }} is null or {{ ended_on }} > {{ day }}))
 {%- endmacro %}
+
+{#- The 31 August before the school year of `day`: by the age on it, children are of an age for school. -#}
+{% macro school_year_eve(day) -%}
+    (date_trunc('year', {{ day }} - interval '8 months') + interval '8 months' - interval '1 day')::date
+{%- endmacro %}
+
+{#- True where a child is of an age for school in the school year of `day`: 5 to 15 on the 31 August before. -#}
+{% macro is_school_age(born_on, day) -%}
+    ({{ age_at(born_on, school_year_eve(day)) }} between 5 and 15)
+{%- endmacro %}
+
+{#-
+    The first day of what the registers tell: SEN2 and the council's registers have what went on since 1 January of the year before, the CIN
+    census what was open since 1 April before the last whole year of it. Of earlier days they tell only a part.
+-#}
+{% macro registers_since() -%}
+    (date_trunc('year', {{ as_of() }}) - interval '1 year')::date
+{%- endmacro %}
+
+{% macro cin_census_since() -%}
+    (date_trunc('year', {{ as_of() }} - interval '3 months') - interval '9 months')::date
+{%- endmacro %}
+
+{#- A threshold in force on the reporting date. -#}
+{% macro threshold(name) -%}
+    (
+        select limits.limit_number
+        from {{ ref('indicator_thresholds') }} as limits
+        where
+            limits.threshold = '{{ name }}'
+            and {{ as_of() }} between limits.in_force_from_on and coalesce(limits.in_force_to_on, {{ as_of() }})
+    )
+{%- endmacro %}

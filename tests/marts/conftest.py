@@ -46,6 +46,21 @@ class County:
         above, below, value = (_number(row[name]) for name in ("numerator", "denominator", "value"))
         return row["period_from"], row["period_to"], above, below, value
 
+    def published(self, family: str) -> dict[str, Headline]:
+        """What the mart has of each measure of a family in its headline period, for the whole partnership."""
+        with connect(self.settings) as connection:
+            rows = connection.execute(
+                "select mart.measure, period_from_on::text, period_to_on::text, mart.numerator, mart.denominator, value"
+                " from candidate_marts.mart_indicator as mart"
+                " join candidate_reference.indicators using (indicator_code)"
+                " where family = %s and is_headline",
+                [family],
+            ).fetchall()
+        return {
+            measure: (start, end, *(None if number is None else float(number) for number in numbers))
+            for measure, start, end, *numbers in rows
+        }
+
     def shares_and_rates(self, model: str) -> dict[str, Headline]:
         """What an intermediate model makes of each of its shares and rates in the headline period."""
         with connect(self.settings) as connection:

@@ -197,7 +197,9 @@ def test_an_error_of_the_database_shows_no_value(database: Settings, tmp_path: P
         connection.execute("update raw_council.school_census__school set urn = 'CANARY'")
     settings = replace(database, project=project)
     dbt.build(settings, "r1", "staging")
-    with pytest.raises(dbt.BuildFailed, match="int_enrolment__registered: invalid input syntax for type date") as failure:
+    with pytest.raises(
+        dbt.BuildFailed, match="int_enrolment__registered: invalid input syntax for type date"
+    ) as failure:
         dbt.build(settings, "r1", "intermediate")
     assert "CANARY" not in str(failure.value)
     with connect(settings) as connection:

@@ -1,5 +1,6 @@
 select
     person.person_id,
+    person.date_of_birth_on,
     plan.started_on,
     plan.ceased_on,
     plan.work_based,

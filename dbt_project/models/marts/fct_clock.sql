@@ -1,4 +1,4 @@
-{% set families = ['casework', 'disputes', 'governance', 'health'] %}
+{% set families = ['care', 'casework', 'disputes', 'governance', 'health'] %}
 with started as (
     {% for family in families %}
         select

@@ -1,4 +1,4 @@
-{% set families = ['casework', 'disputes', 'governance', 'health', 'quality'] %}
+{% set families = ['care', 'casework', 'disputes', 'governance', 'health', 'placement', 'quality', 'schools'] %}
 with counted as (
     {% for family in families %}
         select

@@ -80,7 +80,9 @@ def facts(of: Lives, served: Council, schools: pl.DataFrame, as_of: date) -> Fra
         "ombudsman": served.disputes.ombudsman,
         "enquiries": served.disputes.enquiries.select("received", "answered"),
         "sendiass": served.disputes.sendiass.select("opened"),
-        "alternative": served.provision.alternative,
+        "alternative": served.provision.alternative.join(
+            _identified(of, served.provision.census), on="person", how="left"
+        ),
         "timetables": served.provision.timetables,
         "disabled": served.provision.disabled,
         "requests": served.provision.requests,
@@ -97,6 +99,21 @@ def facts(of: Lives, served: Council, schools: pl.DataFrame, as_of: date) -> Fra
 def _disabled(of: Lives) -> pl.DataFrame:
     recorded = (pl.col("disability") != "NONE") | pl.col("second_disability").is_not_null()
     return of.social.children.filter(recorded).select("person")
+
+
+def _identified(of: Lives, after: date) -> pl.DataFrame:
+    """person, identified: the first later day on which a school census or a plan shows SEN provision."""
+    censuses = [
+        term.pupils.filter(pl.col("provision") != "N").select("person", identified=pl.lit(term.census.day))
+        for term in of.terms
+    ]
+    issued = of.plans.select("person", identified="issued")
+    return (
+        pl.concat([*censuses, issued])
+        .filter(pl.col("identified") > after)
+        .group_by("person")
+        .agg(pl.col("identified").min())
+    )
 
 
 def _open_requests(of: Lives) -> pl.DataFrame:
@@ -187,6 +204,11 @@ def council_indicators(blocks: Iterable[Frames], as_of: date, people_under_26: i
 
 def _in_force(on: date) -> pl.Expr:
     return (pl.col("issued") <= on) & (pl.col("ceased").is_null() | (pl.col("ceased") > on))
+
+
+def _until(on: date) -> pl.Expr:
+    """What is in force on its last day too has not ended before a day."""
+    return pl.col("ended").is_null() | (pl.col("ended") >= on)
 
 
 def _known(condition: pl.Expr) -> pl.Expr:
@@ -399,7 +421,7 @@ def _placements(frames: Frames, as_of: date, extract: date, year: Period) -> lis
     named = active.filter("placed", pl.col("urn").is_not_null())
     taught = active.filter(_school_age(as_of))
     by_extract = plans.filter(_in_force(extract), _school_age(extract))
-    reduced = timetables.filter(pl.col("ended").is_null(), ~pl.col("medical")).join(by_extract, on="person", how="semi")
+    reduced = timetables.filter(_until(extract), ~pl.col("medical")).join(by_extract, on="person", how="semi")
     begun = timetables.filter(within("started", year), pl.col("provision") == "E", ~pl.col("medical"))
     in_time = _known(days_until("started", "reviewed") <= REVIEW_DAYS)
     kinds = {"mainstream": _MAINSTREAM, "special": ("special",), "independent_special": _INDEPENDENT_SPECIAL}
@@ -465,7 +487,7 @@ def _schools(frames: Frames, as_of: date) -> list[Measure]:
 
 def _short_breaks(frames: Frames, as_of: date, extract: date, year: Period) -> list[Measure]:
     requests, packages, disabled = (frames[name] for name in ("requests", "packages", "disabled"))
-    receiving = packages.filter(pl.col("ended").is_null())
+    receiving = packages.filter(_until(extract))
     waiting = requests.filter(
         pl.col("started").is_null(), pl.col("decision").is_in(["agreed", "part_agreed", "pending"])
     )

@@ -181,7 +181,6 @@ def _alternative(rng: np.random.Generator, county: _County, census: date, assume
             "year": persons.national_curriculum_year(census, county.as_of)[people],
             "provision": provision_then.tolist(),
             "need": texts_if((provision_then != "N") & (rng.random(size) < 0.95), need),
-            "identified": _identified(county, people, last),
         },
         schema_overrides={"reason": pl.String, "provision": pl.String},
     )  # fmt: skip
