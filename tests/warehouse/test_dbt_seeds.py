@@ -2,6 +2,7 @@
 
 import csv
 from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 
 import holidays
@@ -88,3 +89,24 @@ def test_all_34_clocks_have_limits_that_follow_one_another() -> None:
         assert bool(row["limit_number"]) != bool(row["limit_month_day"]), row
         assert bool(row["limit_month_day"]) == (row["unit"] == "date"), row
         assert row["legal_source"], row
+
+
+def test_a_published_share_is_that_of_its_counts() -> None:
+    rows = _seed("benchmarks")
+    shares = [row for row in rows if row["denominator"]]
+    assert len(shares) >= 150
+    differing = [
+        (row["measure"], row["geography_name"], row["period_to_on"])
+        for row in shares
+        if Decimal(row["value"])
+        != (100 * Decimal(row["numerator"]) / Decimal(row["denominator"])).quantize(Decimal("0.1"), ROUND_HALF_UP)
+    ]
+    # Published as 84.8, beside counts that make 84.9.
+    assert differing == [("EHC05", "England", "2023-12-31")]
+    assert all(bool(row["value"]) == (row["status"] == "ok") for row in rows)
+
+
+def test_what_is_said_of_measures_is_said_of_measures_there_are() -> None:
+    measures = {row["measure"] for row in _seed("indicator_measures")}
+    for name in ("benchmarks", "indicator_targets", "spc_rebaselines"):
+        assert {row["measure"] for row in _seed(name)} <= measures, name

@@ -240,10 +240,32 @@ complete as (
     where known.measure is null
 ),
 
+-- The latest that is published, which is seldom of the period itself.
+published as (
+    select distinct on (benchmark.measure, benchmark.geography_type)
+        benchmark.measure,
+        benchmark.geography_type,
+        benchmark.period_to_on,
+        benchmark.value
+    from {{ ref('benchmarks') }} as benchmark
+    where
+        benchmark.geography_type in ('region', 'country')
+        and benchmark.value is not null
+        and benchmark.period_to_on <= {{ as_of() }}
+    order by
+        benchmark.measure asc,
+        benchmark.geography_type asc,
+        benchmark.period_to_on desc
+),
+
 valued as (
     select
         complete.*,
         measure.indicator_code,
+        target.target,
+        region.value as region_value,
+        country.value as country_value,
+        country.period_to_on as benchmark_to_on,
         case measure.statistic
             when 'count' then complete.numerator
             when 'growth' then round(100 * (complete.numerator - complete.denominator) / nullif(complete.denominator, 0), 1)
@@ -254,6 +276,18 @@ valued as (
     from complete
     inner join {{ ref('indicator_measures') }} as measure
         on complete.measure = measure.measure
+    left join {{ ref('indicator_targets') }} as target
+        on
+            complete.measure = target.measure
+            and {{ as_of() }} between target.in_force_from_on and coalesce(target.in_force_to_on, {{ as_of() }})
+    left join published as region
+        on
+            complete.measure = region.measure
+            and region.geography_type = 'region'
+    left join published as country
+        on
+            complete.measure = country.measure
+            and country.geography_type = 'country'
 )
 
 select
@@ -275,7 +309,11 @@ select
     valued.numerator,
     valued.denominator,
     valued.value,
-    case when valued.value is null then 'x' else 'ok' end as status
+    case when valued.value is null then 'x' else 'ok' end as status,
+    valued.target,
+    valued.region_value,
+    valued.country_value,
+    valued.benchmark_to_on
 from valued
 order by
     valued.measure,
