@@ -1,7 +1,7 @@
 {#- The method's own numbers, decision 0015: mean moving ranges from the mean to a limit, points of a run, and fewest points of a chart. -#}
 {% set limit, run, fewest_points = 2.66, 7, 12 %}
--- Every rule is a window over the points of one baseline. The outer third begins at two thirds of the way from the mean to a limit. Mean and
--- limits are kept unrounded until they are shown.
+-- Every rule is a window over the points of one baseline. The outer third begins at two thirds of the way from the mean to a limit. Mean
+-- and limits are kept unrounded until they are shown.
 with point as (
     select
         indicator.measure,
