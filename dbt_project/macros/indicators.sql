@@ -38,3 +38,8 @@
 {% macro exact_percentile(share, units) -%}
     round((percentile_cont({{ share }}) within group (order by {{ units }}::double precision))::numeric, 1)
 {%- endmacro %}
+
+{#- A breakdown is shown for each district in years and in the latest period of each kind; in earlier months and quarters the whole of a district alone. -#}
+{% macro is_shown_by_district(breakdown, is_headline, period_kind) -%}
+    ({{ breakdown }} = 'total' or ({{ breakdown }} <> 'provider' and ({{ is_headline }} or {{ period_kind }} = 'calendar_year')))
+{%- endmacro %}

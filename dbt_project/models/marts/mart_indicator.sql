@@ -80,8 +80,11 @@ summed as (
         day.period_to_on,
         bucketed.breakdown,
         bucketed.breakdown_value,
+        day.is_headline,
         grouping sets ((), (bucketed.is_of_child, bucketed.district_code))
-    having grouping(bucketed.is_of_child) = 1 or bucketed.is_of_child
+    having
+        grouping(bucketed.is_of_child) = 1
+        or (bucketed.is_of_child and {{ is_shown_by_district('bucketed.breakdown', 'day.is_headline', 'day.period_kind') }})
 ),
 
 placed as (
@@ -89,7 +92,8 @@ placed as (
         counted.*,
         day.period_kind as placed_kind,
         day.period_from_on,
-        day.period_to_on
+        day.period_to_on,
+        day.is_headline
     from counted
     inner join measure_period
         on
@@ -130,9 +134,15 @@ averaged as (
         placed.placed_kind,
         placed.period_from_on,
         placed.period_to_on,
+        placed.is_headline,
         grouping sets ((), (placed.is_of_child, placed.district_code)),
         {{ breakdown_sets('placed', 'placed.is_of_child') }}
-    having grouping(placed.is_of_child) = 1 or placed.is_of_child
+    having
+        (grouping(placed.is_of_child) = 1 or placed.is_of_child)
+        and (
+            grouping(placed.district_code) = 1
+            or {{ is_shown_by_district(breakdown('placed'), 'placed.is_headline', 'placed.placed_kind') }}
+        )
 ),
 
 -- The gap between districts: the longest of their medians over the shortest, of districts with enough cases.
