@@ -9,7 +9,7 @@ from send_returns.warehouse import connect
 
 # What no life tells: when a feed came and which rows were refused. The models' own unit tests hold these two.
 NOT_OF_THE_COUNTY = ("G01", "G02")
-FAMILIES = {"disputes", "governance", "quality"}
+FAMILIES = {"disputes", "governance", "health", "quality"}
 
 
 class County(Protocol):
