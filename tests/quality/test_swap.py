@@ -1,12 +1,15 @@
+import os
+import secrets
 import threading
 from collections.abc import Callable
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from send_returns.quality import GateFailed, SwapError, gate, swap
 from send_returns.settings import Settings
-from send_returns.warehouse import connect
+from send_returns.warehouse import address, connect
 
 MARTS = "select max(person_id), count(*) from marts.fct_child"
 RETURNS = """
@@ -126,3 +129,51 @@ def test_after_a_failure_a_repaired_candidate_passes(
     rebuild()
     gate(candidate, "r1")
     assert connection.execute("select status from audit.run").fetchone() == ("passed",)
+
+
+def _login(candidate: Settings, owner: psycopg.Connection, role: str) -> psycopg.Connection:
+    """A session of a new login that is a member of a role."""
+    at, login, password = address(candidate), f"{role}_{os.getpid()}", secrets.token_urlsafe()
+    owner.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(login)))
+    owner.execute(
+        sql.SQL("create role {} login password {} in role {}").format(
+            sql.Identifier(login), sql.Literal(password), sql.Identifier(role)
+        )
+    )
+    owner.commit()
+    return psycopg.connect(host=at.host, port=at.port, user=login, password=password, dbname=at.database)
+
+
+STAR = """
+create table candidate_marts.dim_thing (partnership text, thing_key text primary key, thing_name text);
+comment on column candidate_marts.dim_thing.thing_name is 'What it is called.';
+create table candidate_marts.fct_use (
+    partnership text, thing_key text references candidate_marts.dim_thing not enforced, uses integer);
+insert into candidate_marts.dim_thing values ('of the dimension', 'a', 'anvil');
+insert into candidate_marts.fct_use values ('of the fact', 'a', 3), ('of the fact', 'b', 4);
+"""
+
+
+def test_who_reads_marts_is_let_in_and_reads_a_fact_with_its_dimensions_and_no_join(
+    candidate: Settings, connection: psycopg.Connection, rebuild: Callable[[], None]
+) -> None:
+    database = sql.Identifier(address(candidate).database)
+    connection.execute(sql.SQL("revoke all on database {} from public").format(database))
+    connection.execute(STAR)
+    connection.commit()
+    with pytest.raises(psycopg.OperationalError, match="CONNECT"):
+        _login(candidate, connection, "marts_reader")
+    swap.swap(candidate, "r1")
+    with _login(candidate, connection, "marts_reader") as reader:
+        rows = reader.execute("select partnership, thing_key, uses, thing_name from stars.fct_use order by 2")
+        assert rows.fetchall() == [("of the fact", "a", 3, "anvil"), ("of the fact", "b", 4, None)]
+        comment = reader.execute("select col_description('stars.fct_use'::regclass, 4)").fetchone()
+        assert comment == ("What it is called.",)
+    with (
+        _login(candidate, connection, "returns_reader") as reader,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        reader.execute("select from stars.fct_use")
+    rebuild()
+    swap.swap(candidate, "r1")
+    assert connection.execute("select to_regclass('stars.fct_use')").fetchone() == (None,)

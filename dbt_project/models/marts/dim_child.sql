@@ -10,8 +10,10 @@ select
     listed.ethnicity,
     grouped.ethnicity_group,
     grouped.district_code,
+    district.district_name,
     grouped.primary_need,
     listed.main_establishment_urn as establishment_urn,
+    establishment.establishment_name,
     grouped.phase,
     grouped.placement_type,
     grouped.is_looked_after,
@@ -28,4 +30,8 @@ left join {{ ref('int_child__joined') }} as listed
     on known.person_id = listed.person_id
 left join {{ ref('int_social_care__involved') }} as care
     on known.person_id = care.person_id
+left join {{ ref('dim_district') }} as district
+    on grouped.district_code = district.district_code
+left join {{ ref('dim_establishment') }} as establishment
+    on listed.main_establishment_urn = establishment.establishment_urn
 order by pseudonym.child_key

@@ -14,6 +14,8 @@ from send_returns.warehouse import connect
 # live schema -> the role that may read it
 READERS = {"marts": "marts_reader", "returns": "returns_reader"}
 CANDIDATE, RETIRED = "candidate_", "retired_"
+# A view for each fact, with the columns of its dimensions beside its own, for BI tools that do not join.
+STARS = "stars"
 # Below Postgres' deadlock timeout of one second: this side gives up first, so that a reader is never the victim.
 LOCK_MILLISECONDS = 200
 PATIENCE_SECONDS = 120.0
@@ -51,8 +53,8 @@ def _exchange(connection: psycopg.Connection, run_id: str) -> None:
     # up again. Without these locks a query could take one table from before the rename and the next from after it.
     live_tables = connection.execute(
         "select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-        " where n.nspname = any(%s) and c.relkind in ('r', 'p') order by 1, 2",
-        [list(READERS)],
+        " where n.nspname = any(%s) and c.relkind in ('r', 'p', 'v') order by 1, 2",
+        [[*READERS, STARS]],
     ).fetchall()
     if live_tables:
         names = sql.SQL(", ").join(sql.Identifier(schema, table) for schema, table in live_tables)
@@ -66,12 +68,79 @@ def _exchange(connection: psycopg.Connection, run_id: str) -> None:
         connection.execute(sql.SQL("alter schema {} rename to {}").format(new, name))
         connection.execute(sql.SQL("grant usage on schema {} to {}").format(name, role))
         connection.execute(sql.SQL("grant select on all tables in schema {} to {}").format(name, role))
+        _let_connect(connection, reader)
+    _make_stars(connection)
     connection.execute("update audit.run set status = 'passed' where run_id = %s", [run_id])
     connection.execute(
         "insert into audit.live (partnership, run_id) select partnership, run_id from audit.run where run_id = %s"
         " on conflict (partnership) do update set run_id = excluded.run_id",
         [run_id],
     )
+
+
+def _let_connect(connection: psycopg.Connection, reader: str) -> None:
+    """Let a role into the database, which is closed to all but its owner where we made it."""
+    [(name, may)] = connection.execute(
+        "select current_database(), has_database_privilege(%s, current_database(), 'connect')", [reader]
+    ).fetchall()
+    if not may:
+        connection.execute(
+            sql.SQL("grant connect on database {} to {}").format(sql.Identifier(name), sql.Identifier(reader))
+        )
+
+
+def _make_stars(connection: psycopg.Connection) -> None:
+    """Make the views of `STARS` anew, from the foreign keys of the marts; a column's comment comes with it."""
+    stars = sql.Identifier(STARS)
+    connection.execute(sql.SQL("drop schema if exists {} cascade").format(stars))
+    connection.execute(sql.SQL("create schema {}").format(stars))
+    tables: dict[str, dict[str, str | None]] = {}
+    for table, column, comment in connection.execute(
+        "select c.relname, a.attname, col_description(c.oid, a.attnum) from pg_class c"
+        " join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
+        " where c.relnamespace = 'marts'::regnamespace and c.relkind = 'r' order by 1, a.attnum"
+    ):
+        tables.setdefault(table, {})[column] = comment
+    joined: dict[str, list[tuple[str, str]]] = {}
+    for fact, dimension, key in connection.execute(
+        "select fact.relname, dimension.relname, a.attname from pg_constraint as reference"
+        " join pg_class as fact on reference.conrelid = fact.oid"
+        " join pg_class as dimension on reference.confrelid = dimension.oid"
+        " join pg_attribute as a on a.attrelid = fact.oid and a.attnum = reference.conkey[1]"
+        " where reference.contype = 'f' and reference.connamespace = 'marts'::regnamespace order by 1, 2, 3"
+    ):
+        joined.setdefault(fact, []).append((dimension, key))
+    for fact, dimensions in joined.items():
+        _make_star(connection, fact, dimensions, tables)
+    reader = sql.Identifier(READERS["marts"])
+    connection.execute(sql.SQL("grant usage on schema {} to {}").format(stars, reader))
+    connection.execute(sql.SQL("grant select on all tables in schema {} to {}").format(stars, reader))
+
+
+def _make_star(
+    connection: psycopg.Connection,
+    fact: str,
+    dimensions: list[tuple[str, str]],
+    tables: dict[str, dict[str, str | None]],
+) -> None:
+    """A view of a fact with the columns of its dimensions. One that the fact or an earlier dimension has comes once."""
+    taken = {column: (fact, comment) for column, comment in tables[fact].items()}
+    join = sql.Composed([])
+    for dimension, key in dimensions:
+        taken |= {column: (dimension, comment) for column, comment in tables[dimension].items() if column not in taken}
+        join += sql.SQL(" left join marts.{table} on {fact}.{key} = {table}.{key}").format(
+            table=sql.Identifier(dimension), fact=sql.Identifier(fact), key=sql.Identifier(key)
+        )
+    view = sql.Identifier(STARS, fact)
+    columns = sql.SQL(", ").join(sql.Identifier(table, column) for column, (table, _) in taken.items())
+    connection.execute(
+        sql.SQL("create view {} as select {} from marts.{}").format(view, columns, sql.Identifier(fact)) + join
+    )
+    comments = [
+        sql.SQL("comment on column {} is {}").format(sql.Identifier(STARS, fact, column), sql.Literal(comment))
+        for column, (_, comment) in taken.items()
+    ]
+    connection.execute(sql.SQL("; ").join(comments))
 
 
 def _refuse_views(connection: psycopg.Connection) -> None:

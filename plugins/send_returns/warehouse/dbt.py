@@ -22,6 +22,7 @@ from psycopg import sql
 from send_returns import layouts
 from send_returns.failure import Failure
 from send_returns.settings import Settings
+from send_returns.warehouse import describing
 from send_returns.warehouse.connections import address, connect
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def build(settings: Settings, run_id: str, layer: Layer) -> dict[str, int]:
             connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema)))
         if layer == "staging":
             _write_layout(connection, as_of)
+    parsed = manifest(settings)
+    described = describing.tables(parsed)
     results = invoke(
         settings,
         run_id,
@@ -91,6 +94,7 @@ def build(settings: Settings, run_id: str, layer: Layer) -> dict[str, int]:
         "exposure",
         "--select",
         *SELECTION[layer],
+        parsed=parsed,
     )
     _record(settings, run_id, layer, results)
     failed = [result for result in results if result.status not in ("success", "pass", "warn")]
@@ -103,18 +107,26 @@ def build(settings: Settings, run_id: str, layer: Layer) -> dict[str, int]:
             " and build again.",
             [result.node for result in broken],
         )
+    if layer == "returns":
+        with connect(settings, purpose="send-returns dbt comments") as connection:
+            describing.describe(connection, described)
     kinds = sorted({result.resource_type for result in results})
     return {f"{kind}s": sum(result.resource_type == kind for result in results) for kind in kinds}
 
 
-def invoke(settings: Settings, run_id: str, command: str, *arguments: str) -> list[NodeResult]:
-    """Run a dbt command over a run and return a result per node, in order of node name. Raises BuildFailed."""
+def invoke(
+    settings: Settings, run_id: str, command: str, *arguments: str, parsed: "Manifest | None" = None
+) -> list[NodeResult]:
+    """Run a dbt command over a run and return a result per node, in order of node name. Raises BuildFailed.
+
+    `parsed` is the project where the caller has it already; dbt changes it.
+    """
     from dbt.cli.main import dbtRunner
 
     target = settings.folder("runs", run_id, "dbt")
     variables = json.dumps(_variables(settings, run_id))
     with _profile(settings):
-        done = dbtRunner(manifest=manifest(settings)).invoke(
+        done = dbtRunner(manifest=parsed or manifest(settings)).invoke(
             [command, *_flags(settings, target), "--vars", variables, *arguments]
         )
     if done.exception is not None:

@@ -1,0 +1,124 @@
+"""What the project says of its marts and returns, told to the database: comments, keys, and what refers to what.
+
+BI tools read it there. dbt could write it too, at a statement for each table and column; this is one for all of them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+FOLDERS = ("marts", "returns")
+# From this version on Postgres knows a foreign key that it does not enforce.
+UNENFORCED = 180000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table, and the dimension that it refers to. A dimension refers to nothing: a star, no snowflake."""
+
+    name: str
+    data_type: str
+    description: str
+    refers_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A mart or a return as the project describes it. `key`: the columns that no two rows have alike."""
+
+    schema: str
+    name: str
+    description: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    meta: Mapping[str, Any]
+
+    @property
+    def is_dimension(self) -> bool:
+        """Whether facts refer to it: a dimension with a key of one column, which they call by the same name."""
+        return self.name.startswith("dim_") and len(self.key) == 1
+
+
+def tables(manifest: "Manifest") -> list[Table]:
+    """The marts and returns of the project, in order of schema and name."""
+    keys: dict[str, tuple[str, ...]] = {}
+    for node in manifest.nodes.values():
+        tested = getattr(node, "test_metadata", None)
+        if tested is not None and tested.name == "unique_key":
+            keys[str(getattr(node, "attached_node", ""))] = tuple(tested.kwargs["columns"])
+    models = sorted(
+        (model.fqn[1], model.name, model)
+        for model in manifest.nodes.values()
+        if str(model.resource_type) == "model" and model.fqn[1] in FOLDERS
+    )
+    dimensions = {
+        key[0]: name
+        for _, name, model in models
+        if name.startswith("dim_") and len(key := keys.get(model.unique_id, ())) == 1
+    }
+    return [
+        Table(
+            schema,
+            name,
+            model.description.strip(),
+            keys.get(model.unique_id, ()),
+            tuple(
+                Column(
+                    column.name,
+                    str(column.data_type),
+                    " ".join(column.description.split()),
+                    None if name in dimensions.values() else dimensions.get(column.name),
+                )
+                for column in model.columns.values()
+            ),
+            dict(model.config.meta),
+        )
+        for schema, name, model in models
+    ]
+
+
+def describe(connection: psycopg.Connection, described: list[Table], prefix: str = "candidate_") -> None:
+    """Comment on every table and column, give each dimension its primary key, and name what refers to it.
+
+    What refers is not enforced: dbt has tested it, and an erasure may take rows in any order.
+    """
+    statements = [
+        *_comments(described, prefix),
+        *_keys(described, prefix),
+        *(_references(described, prefix) if connection.info.server_version >= UNENFORCED else ()),
+    ]
+    connection.execute(sql.SQL("; ").join(statements))
+
+
+def _comments(described: list[Table], prefix: str) -> Iterator[sql.Composed]:
+    for table in described:
+        name = sql.Identifier(prefix + table.schema, table.name)
+        yield sql.SQL("comment on table {} is {}").format(name, sql.Literal(table.description))
+        for column in table.columns:
+            of = sql.Identifier(prefix + table.schema, table.name, column.name)
+            yield sql.SQL("comment on column {} is {}").format(of, sql.Literal(column.description))
+
+
+def _keys(described: list[Table], prefix: str) -> Iterator[sql.Composed]:
+    for table in described:
+        if table.is_dimension:
+            yield sql.SQL("alter table {} add primary key ({})").format(
+                sql.Identifier(prefix + table.schema, table.name), sql.Identifier(*table.key)
+            )
+
+
+def _references(described: list[Table], prefix: str) -> Iterator[sql.Composed]:
+    for table in described:
+        for column in table.columns:
+            if column.refers_to:
+                yield sql.SQL("alter table {} add foreign key ({}) references {} not enforced").format(
+                    sql.Identifier(prefix + table.schema, table.name),
+                    sql.Identifier(column.name),
+                    sql.Identifier(prefix + table.schema, column.refers_to),
+                )
