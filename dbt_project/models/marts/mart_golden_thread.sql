@@ -9,17 +9,20 @@ list_2 as (
     from {{ ref('return_annex_a__list_2') }} as listed
 ),
 
-sen2_plan as (
+active_plan as (
     select
         plan.person_id,
-        bool_or(plan.reference_on is not distinct from latest.reference_on) as is_in_latest
+        coalesce(plan.reference_on = max(plan.reference_on) over (), false) as is_in_latest
     from {{ ref('int_plan__reviewed') }} as plan
-    cross join (
-        select max(every_plan.reference_on) as reference_on
-        from {{ ref('int_plan__reviewed') }} as every_plan
-    ) as latest
-    where plan.person_id is not null
-    group by plan.person_id
+),
+
+sen2_plan as (
+    select
+        active_plan.person_id,
+        bool_or(active_plan.is_in_latest) as is_in_latest
+    from active_plan
+    where active_plan.person_id is not null
+    group by active_plan.person_id
 ),
 
 support as (
@@ -48,23 +51,25 @@ referred as (
     where referral.ended_on is null
 ),
 
+at_home as (
+    select
+        register.person_id,
+        'register' as place
+    from {{ ref('int_home_education__registered') }} as register
+    union all
+    select
+        placement.person_id,
+        'sen2' as place
+    from {{ ref('int_placement__current') }} as placement
+    where placement.placement_type = 'home_education'
+),
+
 home as (
     select
-        said.person_id,
-        count(distinct said.place) as places
-    from (
-        select
-            register.person_id,
-            'register' as place
-        from {{ ref('int_home_education__registered') }} as register
-        union all
-        select
-            placement.person_id,
-            'sen2' as place
-        from {{ ref('int_placement__current') }} as placement
-        where placement.placement_type = 'home_education'
-    ) as said
-    group by said.person_id
+        at_home.person_id,
+        count(distinct at_home.place) as places
+    from at_home
+    group by at_home.person_id
 ),
 
 sen2_need as (
@@ -85,6 +90,14 @@ sen2_need as (
         plan.reference_on desc nulls last,
         need._delivery_id asc,
         need._row_number asc
+),
+
+sent_need as (
+    select
+        sen2_need.need,
+        count(*) as children
+    from sen2_need
+    group by sen2_need.need
 ),
 
 listed_need as (
@@ -187,18 +200,12 @@ counted as (
     union all
     select
         'GT06' as check_code,
-        coalesce(sen2.need, listed_need.need) as part,
-        coalesce(sen2.children, 0) as expected,
+        coalesce(sent_need.need, listed_need.need) as part,
+        coalesce(sent_need.children, 0) as expected,
         coalesce(listed_need.children, 0) as found
-    from (
-        select
-            sen2_need.need,
-            count(*) as children
-        from sen2_need
-        group by sen2_need.need
-    ) as sen2
+    from sent_need
     full join listed_need
-        on sen2.need = listed_need.need
+        on sent_need.need = listed_need.need
     union all
     select
         'GT07' as check_code,
