@@ -44,6 +44,12 @@ CHILD = st.fixed_dictionaries(
 )
 RECORD = st.tuples(st.sampled_from(sorted(TABLES)), CHILD)
 DELIVERIES = st.lists(st.lists(RECORD, min_size=1, max_size=6), min_size=2, max_size=4)
+# On a later day a delivery of an earlier one may be gone, because it was sent again.
+GONE = st.lists(st.integers(0, 9), max_size=2)
+# What a person found of two of the profiles, by their places.
+DECISIONS = st.lists(
+    st.tuples(st.integers(0, 99), st.integers(0, 99), st.sampled_from(["same", "different"])), max_size=2
+)
 
 
 def row(table: str, child: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -74,13 +80,26 @@ def forgotten(database: Settings) -> None:
             connection.execute(f"delete from identity.{table}".encode())
 
 
-def outcome(database: Settings, first: int) -> tuple[Any, ...]:
-    """Who is with whom, in what state and why, and what is asked; not how people are numbered."""
+def decide(database: Settings, decisions: Sequence[tuple[int, int, str]], profiles: Sequence[str]) -> None:
+    """Record decisions of one reviewer each about profiles, by their places."""
+    with warehouse.connect(database) as connection:
+        for one, other, verdict in decisions:
+            pair = sorted({profiles[one % len(profiles)], profiles[other % len(profiles)]})
+            if len(pair) == 2:
+                connection.execute(
+                    "insert into identity.decision (partnership, left_id, right_id, verdict, needed, reviewer, reason,"
+                    " decided_at) values ('hertfordshire', %s, %s, %s, 1, 'reviewer', 'seen', '2026-11-01')",
+                    [*pair, verdict],
+                )
+
+
+def outcome(database: Settings, first: int, run_id: str) -> tuple[Any, ...]:
+    """Who is with whom in a run, in what state and why, and what is asked; not how people are numbered."""
     with warehouse.connect(database) as connection:
         links = connection.execute(
             "select delivery_id - %s, table_name, row_number, person_id, method, score, explanation, state"
-            " from identity.link order by 1, 2, 3",
-            [first],
+            " from identity.link join audit.run_delivery using (delivery_id) where run_id = %s order by 1, 2, 3",
+            [first, run_id],
         ).fetchall()
         asked = connection.execute(
             "select left_id::text, right_id::text, reason, explanation from identity.review where state = 'open'"
@@ -96,30 +115,54 @@ def outcome(database: Settings, first: int) -> tuple[Any, ...]:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(deliveries=DELIVERIES)
+@given(deliveries=DELIVERIES, gone=GONE, decisions=DECISIONS)
 def test_what_comes_day_by_day_ends_where_one_run_over_all_ends(
-    database: Settings, put: Put, deliveries: list[list[tuple[str, dict[str, str | None]]]]
+    database: Settings,
+    put: Put,
+    deliveries: list[list[tuple[str, dict[str, str | None]]]],
+    gone: list[int],
+    decisions: list[tuple[int, int, str]],
 ) -> None:
     first = next(NUMBERS)
     days = [f"day{first + number}" for number in range(len(deliveries))]
     deliver(put, deliveries, days, first)
+    last, whole_run = days[-1], f"all{first}"
     with warehouse.connect(database) as connection:
-        connection.execute(
-            "insert into audit.run select 'all' || run_id, partnership, as_of, mode, code_version,"
-            " manifest_sha256, status from audit.run where run_id = %s",
-            [days[0]],
-        )
-        for later, earlier in [*zip(days[1:], days, strict=False), (f"all{days[0]}", days[-1])]:
+        for later, earlier in zip(days[1:], days, strict=False):
             connection.execute(
                 "insert into audit.run_delivery select %s, delivery_id from audit.run_delivery where run_id = %s",
                 [later, earlier],
             )
+        for number in gone:
+            connection.execute(
+                "delete from audit.run_delivery where run_id = %s and delivery_id in (select delivery_id"
+                " from audit.run_delivery where run_id = %s order by delivery_id offset %s limit 1)",
+                [last, days[0], number],
+            )
+        connection.execute(
+            "insert into audit.run select %s, partnership, as_of, mode, code_version, manifest_sha256, status"
+            " from audit.run where run_id = %s",
+            [whole_run, last],
+        )
+        connection.execute(
+            "insert into audit.run_delivery select %s, delivery_id from audit.run_delivery where run_id = %s",
+            [whole_run, last],
+        )
 
     forgotten(database)
-    identity.link(database, f"all{days[0]}")
-    whole = outcome(database, first)
-    assert len(whole[0]) == sum(len(records) for records in deliveries)
+    identity.link(database, whole_run)
+    with warehouse.connect(database) as connection:
+        profiles = [
+            profile for (profile,) in connection.execute("select profile_id::text from identity.profile order by 1")
+        ]
     forgotten(database)
-    for day in days:
+    decide(database, decisions, profiles)
+    identity.link(database, whole_run)
+    whole = outcome(database, first, whole_run)
+    assert whole[0]
+    forgotten(database)
+    for day in days[:-1]:
         identity.link(database, day)
-    assert outcome(database, first) == whole
+    decide(database, decisions, profiles)
+    identity.link(database, last)
+    assert outcome(database, first, last) == whole
