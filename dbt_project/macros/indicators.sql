@@ -43,3 +43,13 @@
 {% macro is_shown_by_district(breakdown, is_headline, period_kind) -%}
     ({{ breakdown }} = 'total' or ({{ breakdown }} <> 'provider' and ({{ is_headline }} or {{ period_kind }} = 'calendar_year')))
 {%- endmacro %}
+
+{#- Months since the year 0, so that a straight line through months has steps of one. -#}
+{% macro month_number(day) -%}
+    (12 * extract(year from {{ day }}) + extract(month from {{ day }}))::integer
+{%- endmacro %}
+
+{#- Whether a value is as good as its target. -#}
+{% macro is_reached(value, target, better) -%}
+    case {{ better }} when 'higher' then {{ value }} >= {{ target }} when 'lower' then {{ value }} <= {{ target }} end
+{%- endmacro %}
