@@ -1,60 +1,6 @@
--- What is counted of enquiries, complaints, mediation, appeals and the Ombudsman, and of the priority action plan.
-with complaint as (
-    select
-        complaint.complaint_id,
-        complaint.person_id,
-        complaint.stage,
-        complaint.theme,
-        complaint.received_on,
-        complaint.closed_on,
-        coalesce(
-            replied.working_day_number - received.working_day_number <= standard.limit_number, false
-        ) as is_replied_in_time,
-        standard.measure
-    from {{ ref('stg_disputes__complaint') }} as complaint
-    left join {{ ref('int_working_day') }} as received
-        on complaint.received_on = received.day_on
-    left join {{ ref('int_working_day') }} as replied
-        on complaint.replied_on = replied.day_on
-    left join {{ ref('service_standards') }} as standard
-        on 'C03_stage_' || complaint.stage = standard.measure
-),
-
-enquiry as (
-    select
-        enquiry.enquiry_id,
-        enquiry.person_id,
-        enquiry.received_on,
-        coalesce(
-            answered.working_day_number - received.working_day_number <= standard.limit_number, false
-        ) as is_answered_in_time
-    from {{ ref('stg_contact_log__enquiry') }} as enquiry
-    inner join {{ ref('service_standards') }} as standard
-        on standard.measure = 'C05'
-    left join {{ ref('int_working_day') }} as received
-        on enquiry.received_on = received.day_on
-    left join {{ ref('int_working_day') }} as answered
-        on enquiry.answered_on = answered.day_on
-),
-
-ordered as (
-    select
-        appeal.appeal_id,
-        appeal.person_id,
-        appeal.complied_on,
-        coalesce(clock.due_on, appeal.order_due_on) as due_on
-    from {{ ref('stg_disputes__appeal') }} as appeal
-    left join {{ ref('int_clock__disputes') }} as clock
-        on
-            'appeal ' || appeal.appeal_id = clock.subject_id
-            and (clock.clock, clock.part) in (
-                ('CLK19', 'start'), ('CLK20', 'final'), ('CLK21', 'contents'), ('CLK21', 'school_only')
-            )
-    where appeal.order_on is not null
-),
-
--- The register of plans leaves out what ended long ago: before the first end that it tells of, it cannot say how many plans there were.
-known as (
+-- What is counted of enquiries, complaints, mediation, appeals and the Ombudsman, and of the priority action plan. The register of plans
+-- leaves out what ended long ago: before the first end that it tells of, it cannot say how many plans there were.
+with known as (
     select date_trunc('month', min(least(plan.replaced_on, plan.ceased_on)))::date as known_from_on
     from {{ ref('stg_ehc_casework__plan') }} as plan
 ),
@@ -82,7 +28,7 @@ rate as (
         'C01' as measure,
         false as is_of_january,
         min(complaint.received_on) as told_from_on
-    from complaint
+    from {{ ref('int_complaint__timed') }} as complaint
     union all
     select
         'C06' as measure,
@@ -214,7 +160,7 @@ counted as (
         'complaint ' || complaint.complaint_id as subject_id,
         1 as numerator,
         0 as denominator
-    from complaint
+    from {{ ref('int_complaint__timed') }} as complaint
     where complaint.stage = '1'
     union all
     select
@@ -225,19 +171,19 @@ counted as (
         'complaint ' || complaint.complaint_id as subject_id,
         coalesce(complaint.theme = 'communication', false)::integer as numerator,
         1 as denominator
-    from complaint
+    from {{ ref('int_complaint__timed') }} as complaint
     where complaint.stage = '1'
     union all
     select
-        complaint.measure,
+        'C03_stage_' || complaint.stage as measure,
         null as period_kind,
         complaint.closed_on as counted_on,
         complaint.person_id,
         'complaint ' || complaint.complaint_id as subject_id,
-        complaint.is_replied_in_time::integer as numerator,
+        coalesce(complaint.is_replied_in_time, false)::integer as numerator,
         1 as denominator
-    from complaint
-    where complaint.measure is not null
+    from {{ ref('int_complaint__timed') }} as complaint
+    where complaint.stage in ('1', '2')
     union all
     select
         'C04' as measure,
@@ -256,9 +202,9 @@ counted as (
         enquiry.received_on as counted_on,
         enquiry.person_id,
         'enquiry ' || enquiry.enquiry_id as subject_id,
-        enquiry.is_answered_in_time::integer as numerator,
+        coalesce(enquiry.is_answered_in_time, false)::integer as numerator,
         1 as denominator
-    from enquiry
+    from {{ ref('int_enquiry__timed') }} as enquiry
     union all
     select
         'C06' as measure,
@@ -335,12 +281,13 @@ counted as (
     select
         'T04' as measure,
         null as period_kind,
-        ordered.due_on as counted_on,
-        ordered.person_id,
-        'appeal ' || ordered.appeal_id as subject_id,
-        coalesce(ordered.complied_on <= ordered.due_on, false)::integer as numerator,
+        appeal.order_due_on as counted_on,
+        appeal.person_id,
+        'appeal ' || appeal.appeal_id as subject_id,
+        coalesce(appeal.complied_on <= appeal.order_due_on, false)::integer as numerator,
         1 as denominator
-    from ordered
+    from {{ ref('int_appeal__due') }} as appeal
+    where appeal.order_on is not null
     union all
     select
         measure.measure,

@@ -88,16 +88,6 @@ viewed as (
         plan.child_view_method
 ),
 
-correction as (
-    select
-        correction.*,
-        plan.person_id,
-        plan.draft_on
-    from {{ ref('stg_ehc_casework__correction') }} as correction
-    left join plan
-        on correction.plan_id = plan.plan_id
-),
-
 in_force as (
     select
         period.period_to_on as day_on,
@@ -178,7 +168,7 @@ counted as (
     from {{ ref('stg_plan_audit__audit') }} as audit
     cross join (values ('Q02'), ('Q04')) as measure (measure)
     union all
-    -- Of a correction to a draft that is still to be decided, nobody can say yet that it was left out.
+    -- Before there is a final plan, nobody can say that a correction was left out.
     select
         'Q03' as measure,
         null as period_kind,
@@ -187,16 +177,11 @@ counted as (
         'correction ' || correction.correction_id as subject_id,
         coalesce(not correction.is_in_final, false)::integer as numerator,
         1 as denominator
-    from correction
-    inner join {{ ref('clock_parameters') }} as comment_time
-        on
-            comment_time.clock = 'CLK04'
-            and correction.reported_on between comment_time.in_force_from_on
-            and coalesce(comment_time.in_force_to_on, correction.reported_on)
+    from {{ ref('int_plan_correction__judged') }} as correction
     where
         correction.plan_stage = 'draft'
+        and correction.is_in_comment_time
         and not coalesce(correction.decision = 'refused' and correction.is_refusal_explained, false)
-        and not coalesce(correction.reported_on > correction.draft_on + comment_time.limit_number, false)
     union all
     select
         'Q06' as measure,
@@ -204,11 +189,9 @@ counted as (
         correction.reported_on as counted_on,
         correction.person_id,
         'correction ' || correction.correction_id as subject_id,
-        coalesce(correction.reissued_on - correction.reported_on <= standard.limit_number, false)::integer as numerator,
+        coalesce(correction.reissued_on <= correction.reissue_due_on, false)::integer as numerator,
         1 as denominator
-    from correction
-    inner join {{ ref('service_standards') }} as standard
-        on standard.measure = 'Q06'
+    from {{ ref('int_plan_correction__judged') }} as correction
     where correction.plan_stage = 'final'
     union all
     select
