@@ -5,11 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
-from psycopg import sql
 
 from send_returns import feeds, stages
 from send_returns.identity import pseudonyms
@@ -60,29 +58,6 @@ class County:
             measure: (start, end, *(None if number is None else float(number) for number in numbers))
             for measure, start, end, *numbers in rows
         }
-
-    def shares_and_rates(self, model: str) -> dict[str, Headline]:
-        """What an intermediate model makes of each of its shares and rates in the headline period."""
-        with connect(self.settings) as connection:
-            rows = connection.execute(
-                sql.SQL(
-                    "select measure.measure, day.period_from_on::text, day.period_to_on::text, measure.per,"
-                    " sum(counted.numerator), sum(counted.denominator)"
-                    " from candidate_reference.indicator_measures as measure"
-                    " join {} as counted on counted.measure = measure.measure"
-                    " join candidate_intermediate.int_period_day as day on day.day_on = counted.counted_on"
-                    " and day.period_kind = measure.headline_period and day.is_headline"
-                    " and day.period_kind = coalesce(counted.period_kind, day.period_kind)"
-                    " where measure.statistic in ('share', 'rate') group by 1, 2, 3, 4"
-                ).format(sql.Identifier("candidate_intermediate", model))
-            ).fetchall()
-        return {
-            measure: (
-                start, end, float(above), float(below),
-                float((per * above / below).quantize(Decimal("0.1"), ROUND_HALF_UP)) if below else None,
-            )
-            for measure, start, end, per, above, below in rows
-        }  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from psycopg import sql
 
 from send_returns.settings import Settings
 from send_returns.warehouse import connect
 
 MEASURES = {
-    *("C01", "C02", "C03_stage_1", "C03_stage_2", "C04", "C05", "C06", "G05"),
+    *("C01", "C02", "C03_stage_1", "C03_stage_2", "C04", "C05", "C06"),
     *("T01", "T03", "T04", "T05_agreed", "T05_held", "T06"),
     *("T02_cease", "T02_contents", "T02_contents_not_placement", "T02_health_social_care", "T02_placement"),
     *("T02_refusal_to_amend", "T02_refusal_to_assess", "T02_refusal_to_issue", "T02_refusal_to_reassess"),
@@ -27,7 +28,7 @@ class County(Protocol):
 
     def truth_of(self, measure: str) -> Headline: ...
 
-    def shares_and_rates(self, model: str) -> dict[str, Headline]: ...
+    def published(self, family: str) -> dict[str, Headline]: ...
 
 
 def _day(text: str) -> date | None:
@@ -58,20 +59,22 @@ def held(county: County) -> Callable[[date], int]:
 def _in_periods(county: County, measure: str, kind: str) -> dict[tuple[date, date], tuple[int, int]]:
     with connect(county.settings) as connection:
         rows = connection.execute(
-            "select period_from_on, period_to_on, sum(numerator)::integer, sum(denominator)::integer"
-            " from candidate_intermediate.int_indicator__disputes as counted"
-            " join candidate_intermediate.int_period_day as day on day.day_on = counted.counted_on"
-            " and day.period_kind = coalesce(counted.period_kind, day.period_kind)"
-            " where measure = %s and day.period_kind = %s group by 1, 2 order by 1",
+            "select period_from_on, period_to_on, numerator::integer, denominator::integer"
+            " from candidate_marts.mart_indicator where measure = %s and period_kind = %s and breakdown = 'total'"
+            " and geography_type = 'partnership' and status = 'ok' order by 1",
             [measure, kind],
         ).fetchall()
     return {(start, end): (numerator, denominator) for start, end, numerator, denominator in rows}
 
 
 def test_every_measure_is_what_the_county_says(county: County) -> None:
-    found = county.shares_and_rates("int_indicator__disputes")
+    found = county.published("disputes")
     assert set(found) == MEASURES
     assert found == {measure: county.truth_of(measure) for measure in MEASURES}
+
+
+def test_the_action_plan_is_what_the_county_says(county: County) -> None:
+    assert county.published("governance")["G05"] == county.truth_of("G05")
 
 
 @pytest.mark.parametrize(
@@ -109,3 +112,52 @@ def test_a_child_is_named_where_the_register_names_one(county: County) -> None:
             " where person_id is null and subject_id <> 'plans' order by 1"
         ).fetchall()
     assert nameless == [("C06",), ("G05",)]
+
+
+@pytest.mark.parametrize(
+    ("feed", "table", "fact"),
+    [
+        ("disputes", "complaint", "fct_complaint"),
+        ("disputes", "mediation", "fct_mediation"),
+        ("disputes", "appeal", "fct_appeal"),
+        ("disputes", "ombudsman", "fct_ombudsman_decision"),
+        ("contact_log", "enquiry", "fct_enquiry"),
+        ("contact_log", "sendiass_case", "fct_sendiass_case"),
+        ("ehc_casework", "correction", "fct_plan_correction"),
+    ],
+)
+def test_a_fact_has_every_row_of_its_register_and_a_child_of_the_dimension(
+    county: County, feed: str, table: str, fact: str
+) -> None:
+    with connect(county.settings) as connection:
+        (columns,) = connection.execute(
+            "select array_agg(column_name::text) from information_schema.columns"
+            " where table_schema = 'candidate_marts' and table_name = %s",
+            [fact],
+        ).fetchone() or ([],)
+        key = "fact.child_key" if "child_key" in columns else "null"
+        rows = connection.execute(
+            sql.SQL(
+                "select count(*), count({key}), count(child.child_key) from {fact} as fact"
+                " left join candidate_marts.dim_child as child on child.child_key = {key}"
+            ).format(key=sql.SQL(key), fact=sql.Identifier("candidate_marts", fact))
+        ).fetchone()
+    sent = len(_rows(county, feed, table))
+    children = 0 if table == "sendiass_case" else sent
+    assert rows == (sent, children, children)
+    assert sent > 0
+
+
+def test_an_action_has_its_milestones(county: County) -> None:
+    with connect(county.settings) as connection:
+        facts = connection.execute(
+            "select count(*), sum(milestones), sum(milestones_achieved), count(*) filter (where is_on_track)"
+            " from candidate_marts.fct_improvement_action"
+        ).fetchone()
+        sent = connection.execute(
+            "select (select count(*) from raw_council.improvement_plan__action), count(*), count(achieved_on)"
+            " from raw_council.improvement_plan__milestone"
+        ).fetchone()
+    assert facts is not None
+    assert facts[:3] == sent
+    assert facts[3] == county.published("governance")["G05"][2]

@@ -15,11 +15,11 @@ class County(Protocol):
 
     def truth_of(self, measure: str) -> Headline: ...
 
-    def shares_and_rates(self, model: str) -> dict[str, Headline]: ...
+    def published(self, family: str) -> dict[str, Headline]: ...
 
 
 def test_every_measure_is_what_the_county_says(county: County) -> None:
-    found = county.shares_and_rates("int_indicator__quality")
+    found = county.published("quality")
     assert set(found) == MEASURES
     assert found == {measure: county.truth_of(measure) for measure in MEASURES}
 
