@@ -104,3 +104,43 @@ def test_a_plan_that_came_from_elsewhere_has_the_clock_of_a_transfer_alone(count
             " where route = 'transfer_in')"
         ).fetchall()
     assert rows == [("CLK23",)]
+
+
+def test_every_row_of_the_casework_is_in_its_fact(county: County) -> None:
+    facts = {
+        "fct_ehc_request": "sen2__requests",
+        "fct_ehc_assessment": "sen2__assessment",
+        "fct_ehc_advice": "ehc_casework__advice",
+        "fct_ehc_plan_version": "ehc_casework__plan",
+        "fct_annual_review": "ehc_casework__review",
+        "fct_panel_decision": "ehc_casework__panel_decision",
+    }
+    with connect(county.settings) as connection:
+        for fact, table in facts.items():
+            counts = connection.execute(
+                f"select (select count(*) from candidate_marts.{fact}), (select count(*) from raw_council.{table})"
+            ).fetchone()
+            assert counts is not None
+            assert counts[0] == counts[1] > 0, fact
+
+
+def test_facts_count_what_the_indicators_count(county: County) -> None:
+    counted = {
+        "EHC05": "select count(*) from candidate_marts.fct_ehc_request where outcome in ('Y', 'N')"
+        " and not is_transferred_in and decided_on between %s and %s",
+        "EHC01": "select count(*) from candidate_marts.fct_ehc_assessment where outcome = 'Y'"
+        " and not is_transferred_in and not has_exception and decided_on between %s and %s",
+        "EHC13": "select count(*) from candidate_marts.fct_ehc_advice where advice_body = 'health' and outcome <> 'exempt'"
+        " and (due_on between %s and %s or received_on between %s and %s)",
+        "AR02": "select count(*) from candidate_marts.fct_annual_review where decided_on between %s and %s",
+        "PT01": "select count(*) from candidate_marts.fct_phase_transfer where transfer_kind = 'phase'"
+        " and due_on between %s and %s",
+    }
+    with connect(county.settings) as connection:
+        for measure, query in counted.items():
+            since, until, _, denominator, _ = county.truth_of(measure)
+            days = [since, until] * (query.count("%s") // 2)
+            assert connection.execute(query, days).fetchone() == (denominator,), measure
+        plans = connection.execute("select count(*) from candidate_marts.fct_ehc_plan where is_in_force").fetchone()
+        listed = connection.execute("select count(*) from candidate_marts.dim_child where has_plan").fetchone()
+    assert plans == listed

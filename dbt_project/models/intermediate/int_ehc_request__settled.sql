@@ -83,6 +83,12 @@ told as (
 select
     request.request_key,
     request.person_id,
+    (
+        row_number() over (
+            partition by request.person_id
+            order by request.received_on asc nulls last, request.request_number asc
+        )
+    )::integer as request_number,
     request.received_on,
     request.request_source,
     request.request_outcome,

@@ -4,7 +4,8 @@ with stated as (
     select distinct on (plan.person_id, plan.started_on)
         plan.person_id,
         plan.started_on,
-        plan.ceased_on
+        plan.ceased_on,
+        plan.cease_reason
     from {{ ref('int_plan__named') }} as plan
     where plan.person_id is not null
     order by
@@ -37,6 +38,7 @@ select
     min(spelled.started_on) as started_on,
     max(spelled.started_on) as version_started_on,
     (array_agg(spelled.ceased_on order by spelled.started_on desc))[1] as ceased_on,
+    (array_agg(spelled.cease_reason order by spelled.started_on desc))[1] as cease_reason,
     count(*)::integer as versions
 from spelled
 group by spelled.person_id, spelled.spell

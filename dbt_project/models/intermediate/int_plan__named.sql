@@ -3,6 +3,7 @@ select
     person.date_of_birth_on,
     plan.started_on,
     plan.ceased_on,
+    plan.cease_reason,
     plan.work_based,
     plan.has_personal_budget,
     plan.sen2_named_plan_id,

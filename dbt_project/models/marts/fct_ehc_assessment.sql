@@ -1,0 +1,14 @@
+select
+    '{{ var("partnership") }}'::text as partnership,
+    {{ as_of() }} as as_of_on,
+    child.child_key,
+    request.request_number,
+    request.assessment_outcome as outcome,
+    request.assessment_outcome_on as decided_on,
+    request.assessment_outcome_on - request.received_on as days_to_decision,
+    request.has_exception,
+    request.is_transferred_in
+from {{ ref('int_ehc_request__settled') }} as request
+inner join {{ ref('int_child__keyed') }} as child
+    on request.person_id = child.person_id
+where request.is_assessed
