@@ -130,8 +130,8 @@ def test_facts_count_what_the_indicators_count(county: County) -> None:
         " and not is_transferred_in and decided_on between %s and %s",
         "EHC01": "select count(*) from candidate_marts.fct_ehc_assessment where outcome = 'Y'"
         " and not is_transferred_in and not has_exception and decided_on between %s and %s",
-        "EHC13": "select count(*) from candidate_marts.fct_ehc_advice where advice_body = 'health' and outcome <> 'exempt'"
-        " and (due_on between %s and %s or received_on between %s and %s)",
+        "EHC13": "select count(*) from candidate_marts.fct_ehc_advice where advice_body = 'health'"
+        " and outcome <> 'exempt' and (due_on between %s and %s or received_on between %s and %s)",
         "AR02": "select count(*) from candidate_marts.fct_annual_review where decided_on between %s and %s",
         "PT01": "select count(*) from candidate_marts.fct_phase_transfer where transfer_kind = 'phase'"
         " and due_on between %s and %s",

@@ -14,7 +14,7 @@ select
     plan.replaced_on,
     plan.ceased_on,
     plan.cease_reason,
-    plan.urn,
+    plan.urn as establishment_urn,
     plan.sen_setting,
     plan.is_type_only,
     plan.transfer_kind,

@@ -9,7 +9,7 @@ select
     decision.decided_on,
     decision.decision,
     decision.specialist_need,
-    decision.urn,
+    decision.urn as establishment_urn,
     decision.placed_on,
     decision.withdrawn_on
 from {{ ref('stg_ehc_casework__panel_decision') }} as decision
