@@ -38,6 +38,12 @@ audited as (
         audit.audit_id asc
 ),
 
+-- In a subquery of their own they would be read again for every plan.
+audits_begun as (
+    select min(audit.audited_on) as begun_on
+    from {{ ref('stg_plan_audit__audit') }} as audit
+),
+
 issued as (
     select
         period_length.period_kind,
@@ -46,11 +52,8 @@ issued as (
         plan.person_id
     from plan
     cross join period_length
-    where
-        date_trunc(period_length.unit, plan.final_on) >= (
-            select date_trunc(period_length.unit, min(audit.audited_on))
-            from {{ ref('stg_plan_audit__audit') }} as audit
-        )
+    cross join audits_begun
+    where date_trunc(period_length.unit, plan.final_on) >= date_trunc(period_length.unit, audits_begun.begun_on)
 ),
 
 looked_at as (
