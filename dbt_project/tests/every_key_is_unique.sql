@@ -9,6 +9,7 @@
     'int_enrolment__registered': "_delivery_id || '/' || _row_number",
     'int_enrolment__ranked': "_delivery_id || '/' || _row_number",
     'int_enrolment__current': 'person_id',
+    'int_need__ranked': "person_id || '/' || need_rank",
     'int_need__primary': 'person_id',
     'int_disability__identified': 'person_id',
     'int_exclusion__counted': 'person_id',

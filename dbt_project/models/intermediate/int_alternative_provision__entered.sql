@@ -21,6 +21,7 @@ with placement as (
     from {{ ref('stg_ap_census__pupil') }} as pupil
     where
         pupil.person_id is not null
+        and pupil.entered_on is not null
         and pupil.reference_on <= {{ as_of() }}
     order by
         pupil.person_id asc,

@@ -3,7 +3,9 @@
 with entry as (
     select distinct on (child.person_id, child.started_on) child.*
     from {{ ref('stg_ehe_register__child') }} as child
-    where child.person_id is not null
+    where
+        child.person_id is not null
+        and child.started_on is not null
     order by
         child.person_id asc,
         child.started_on asc,
@@ -70,7 +72,7 @@ select
     entry.person_id,
     entry.started_on,
     entry.ended_on,
-    entry.reason,
+    case when entry.reason is not null then coalesce(reason.reason, 'other') end as reason,
     coalesce(reason.is_known, entry.reason is not null) as has_known_reason,
     coalesce(reason.is_dissatisfied, false) as is_dissatisfied,
     entry.sen_provision,

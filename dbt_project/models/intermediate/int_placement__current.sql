@@ -4,7 +4,9 @@ select distinct on (placement.person_id)
     placement.sen_setting,
     placement.placement_type,
     placement.work_based,
-    placement.entered_on
+    placement.entered_on,
+    placement._delivery_id,
+    placement._row_number
 from {{ ref('int_placement__joined') }} as placement
 where
     placement.placement_rank = 1

@@ -55,7 +55,9 @@ with episode as (
 -- Of two in one return, one that goes on comes before one that ended.
 select distinct on (episode.person_id, episode.involvement, episode.started_on) episode.*
 from episode
-where episode.person_id is not null
+where
+    episode.person_id is not null
+    and episode.started_on is not null
 order by
     episode.person_id asc,
     episode.involvement asc,

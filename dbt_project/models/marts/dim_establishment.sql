@@ -6,6 +6,18 @@ with named as (
     select school.urn
     from {{ ref('stg_school_census__school') }} as school
     where school.urn is not null
+    union
+    select alternative.urn
+    from {{ ref('stg_ap_census__pupil') }} as alternative
+    where alternative.urn is not null
+    union
+    select timetable.urn
+    from {{ ref('stg_part_time_timetables__timetable') }} as timetable
+    where timetable.urn is not null
+    union
+    select spell.urn
+    from {{ ref('stg_post16__participation') }} as spell
+    where spell.urn is not null
 )
 
 select
