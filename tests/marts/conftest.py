@@ -1,8 +1,8 @@
-"""A county of two thousand children without mess, landed, linked and built once for all tests of the marts."""
+"""A county of two thousand children, landed, linked and built; the one without mess once for all tests of the marts."""
 
 import csv
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -61,18 +61,30 @@ class County:
 
 
 @pytest.fixture(scope="session")
-def county(
+def new_county(
     new_database: Callable[[Path], AbstractContextManager[Settings]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[County]:
-    """The county, to be read and not written to. Its candidate schemas are built; no gate has judged them."""
-    folder = tmp_path_factory.mktemp("county")
-    simulate(folder, children=2000, seed=2026, as_of=AS_OF, mess="none")
-    with new_database(folder / "home") as settings:
-        for organisation in feeds.ORGANISATIONS:
-            stages.land(settings, organisation, folder / "inbox", AS_OF)
-        pseudonyms.new(settings, pseudonyms.MARTS)
-        run_id = stages.open_run(settings, AS_OF)
-        stages.link(settings, run_id)
-        for layer in stages.LAYERS:
-            stages.build(settings, run_id, layer)
-        yield County(settings, run_id, folder / "inbox", folder / "truth")
+) -> Callable[[str], AbstractContextManager[County]]:
+    """A county with mess of a level, landed, linked and built. No gate has judged it."""
+
+    @contextmanager
+    def build(mess: str) -> Iterator[County]:
+        folder = tmp_path_factory.mktemp("county")
+        simulate(folder, children=2000, seed=2026, as_of=AS_OF, mess=mess)
+        with new_database(folder / "home") as settings:
+            for organisation in feeds.ORGANISATIONS:
+                stages.land(settings, organisation, folder / "inbox", AS_OF)
+            pseudonyms.new(settings, pseudonyms.MARTS)
+            run_id = stages.open_run(settings, AS_OF)
+            stages.link(settings, run_id)
+            for layer in stages.LAYERS:
+                stages.build(settings, run_id, layer)
+            yield County(settings, run_id, folder / "inbox", folder / "truth")
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def county(new_county: Callable[[str], AbstractContextManager[County]]) -> Iterator[County]:
+    """The county without mess, to be read and not written to."""
+    with new_county("none") as built:
+        yield built
