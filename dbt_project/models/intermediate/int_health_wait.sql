@@ -1,4 +1,5 @@
--- Open referrals at the end of each of the last 24 months, and on the reporting date, with how long they have been waiting.
+-- Who waits at the end of each of the last 24 months, and on the reporting date. Of suspected autism and ADHD every open referral is here,
+-- because those who wait are held against them all.
 with band_day as (
     select
         generate_series(band.days_from, coalesce(band.days_to, band.days_from)) as days,
@@ -46,3 +47,4 @@ select
 from waited
 left join band_day
     on least(waited.days_waited, (select max(last_day.days) from band_day as last_day)) = band_day.days
+where waited.is_waiting or waited.pathway in ('autism', 'adhd')
