@@ -1,3 +1,6 @@
+-- With room for its groups in memory a county's cases are hashed once; without, they are sorted once for every breakdown.
+{{ config(sql_header="set local work_mem = '1GB';") }}
+
 with measure_period as (
     select
         measure.measure,
