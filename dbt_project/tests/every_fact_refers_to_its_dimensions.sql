@@ -22,6 +22,13 @@
         'fct_health_wait',
         'fct_indicator_case',
     ]],
+    'dim_measure': ['measure', [
+        'fct_indicator_case',
+        'mart_benchmark',
+        'mart_improvement_trajectory',
+        'mart_indicator',
+        'mart_indicator_spc',
+    ]],
 } %}
 {% for dimension, (key, facts) in stars.items() %}
     {% set outer = loop %}
