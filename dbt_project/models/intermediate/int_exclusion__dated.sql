@@ -1,11 +1,12 @@
--- One exclusion per child, day and category, however many schools and censuses report it: as the first that did.
+-- One exclusion per child, day and category, however many schools and censuses report it: as the first that did. Where its own provision
+-- for SEN is blank, that of the pupil's row stands.
 select distinct on (enrolment.person_id, exclusion.started_on, category.category)
     enrolment.person_id,
     exclusion.started_on,
     category.category,
     kind.is_suspension,
     kind.is_permanent,
-    exclusion.sen_provision,
+    coalesce(exclusion.sen_provision, enrolment.sen_provision) as sen_provision,
     exclusion.reason,
     exclusion.sessions,
     enrolment.urn

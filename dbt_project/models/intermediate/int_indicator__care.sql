@@ -160,7 +160,11 @@ select
 from {{ ref('stg_short_breaks__delivery') }} as delivered
 left join {{ ref('stg_short_breaks__package') }} as package
     on delivered.package_id = package.package_id
-where delivered.month_on <= {{ as_of() }}
+-- What was had of a break is not nought where nobody noted it.
+where
+    delivered.month_on <= {{ as_of() }}
+    and delivered.agreed_minutes is not null
+    and delivered.delivered_minutes is not null
 union all
 select
     'S03' as measure,
