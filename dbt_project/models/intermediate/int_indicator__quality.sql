@@ -22,8 +22,13 @@ period_length as (
     ) as length (period_kind, unit)
 ),
 
+-- An audit of a plan that nobody named is of a plan of its own.
 audited as (
-    select distinct on (period_length.period_kind, date_trunc(period_length.unit, audit.audited_on), audit.plan_id)
+    select distinct on (
+        period_length.period_kind,
+        date_trunc(period_length.unit, audit.audited_on),
+        coalesce(audit.plan_id, 'audit ' || audit.audit_id)
+    )
         period_length.period_kind,
         audit.audited_on,
         audit.audit_id,
@@ -33,7 +38,7 @@ audited as (
     order by
         period_length.period_kind asc,
         date_trunc(period_length.unit, audit.audited_on) asc,
-        audit.plan_id asc,
+        coalesce(audit.plan_id, 'audit ' || audit.audit_id) asc,
         audit.audited_on asc,
         audit.audit_id asc
 ),
