@@ -1,7 +1,6 @@
 """The dbt project against the rules of `project_rules`, and each rule against a project that breaks it."""
 
 import importlib.util
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from send_returns.settings import PROJECT, Settings
-from send_returns.warehouse import dbt, describing
+from send_returns.settings import Settings
+from send_returns.warehouse import dbt
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -202,19 +201,3 @@ def test_a_project_that_breaks_the_rule_is_seen(rule: Callable[[Any], Iterator[s
     for change in BREAKS[rule.__name__]:
         change(project)
     assert list(rule(project)) != []
-
-
-def test_every_reference_of_a_fact_is_tested(manifest: "Manifest") -> None:
-    """The dbt test has every pair that the stars are made of."""
-    text = (PROJECT / "dbt_project" / "tests" / "every_fact_refers_to_its_dimensions.sql").read_text()
-    tested = {
-        (fact, key, dimension)
-        for dimension, key, facts in re.findall(r"'(dim_\w+)': \['(\w+)', \[(.*?)\]\]", text, re.DOTALL)
-        for fact in re.findall(r"'(\w+)'", facts)
-    }
-    assert tested == {
-        (table.name, column.name, column.refers_to)
-        for table in describing.tables(manifest)
-        for column in table.columns
-        if column.refers_to
-    }

@@ -1,23 +1,21 @@
+-- Whatever a feed calls a setting by is here, so that no fact refers to nothing.
+{% set naming = [
+    'stg_sen2__placement',
+    'stg_sen2__plan_detail',
+    'stg_school_census__school',
+    'stg_ap_census__pupil',
+    'stg_ehc_casework__plan',
+    'stg_ehc_casework__panel_decision',
+    'stg_part_time_timetables__timetable',
+    'stg_post16__participation',
+] %}
 with named as (
-    select placement.urn
-    from {{ ref('stg_sen2__placement') }} as placement
-    where placement.urn is not null
-    union
-    select school.urn
-    from {{ ref('stg_school_census__school') }} as school
-    where school.urn is not null
-    union
-    select alternative.urn
-    from {{ ref('stg_ap_census__pupil') }} as alternative
-    where alternative.urn is not null
-    union
-    select timetable.urn
-    from {{ ref('stg_part_time_timetables__timetable') }} as timetable
-    where timetable.urn is not null
-    union
-    select spell.urn
-    from {{ ref('stg_post16__participation') }} as spell
-    where spell.urn is not null
+    {% for model in naming %}
+        select feed.urn
+        from {{ ref(model) }} as feed
+        where feed.urn is not null
+        {% if not loop.last %}union{% endif %}
+    {% endfor %}
 )
 
 select

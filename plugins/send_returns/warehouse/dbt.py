@@ -23,7 +23,7 @@ from send_returns import layouts
 from send_returns.failure import Failure
 from send_returns.settings import Settings
 from send_returns.warehouse import describing
-from send_returns.warehouse.connections import address, connect
+from send_returns.warehouse.connections import HASH_JOINS_ONLY, address, connect
 
 if TYPE_CHECKING:
     from dbt.artifacts.schemas.run import RunResult
@@ -108,10 +108,22 @@ def build(settings: Settings, run_id: str, layer: Layer) -> dict[str, int]:
             [result.node for result in broken],
         )
     if layer == "returns":
-        with connect(settings, purpose="send-returns dbt comments") as connection:
-            describing.describe(connection, described)
+        _describe(settings, run_id, described)
     kinds = sorted({result.resource_type for result in results})
     return {f"{kind}s": sum(result.resource_type == kind for result in results) for kind in kinds}
+
+
+def _describe(settings: Settings, run_id: str, described: list[describing.Table]) -> None:
+    with connect(settings, purpose="send-returns dbt comments") as connection:
+        connection.execute(HASH_JOINS_ONLY)
+        astray = describing.astray(connection, described)
+        if astray:
+            raise BuildFailed(
+                f"returns: rows refer to what their dimension does not have, in {', '.join(astray)}. Nothing was"
+                f" published: have the dimension know what the fact does, and build run {run_id} again.",
+                astray,
+            )
+        describing.describe(connection, described)
 
 
 def invoke(

@@ -83,10 +83,31 @@ def tables(manifest: "Manifest") -> list[Table]:
     ]
 
 
+def astray(connection: psycopg.Connection, described: list[Table], prefix: str = "candidate_") -> list[str]:
+    """The columns, as `table.column`, in which a row refers to what its dimension does not have."""
+    questions = [
+        sql.SQL(
+            "select {place} from {fact} as fact left join {dimension} as dimension on fact.{key} = dimension.{key}"
+            " where fact.{key} is not null and dimension.{key} is null having count(*) > 0"
+        ).format(
+            place=sql.Literal(f"{table.name}.{column.name}"),
+            fact=sql.Identifier(prefix + table.schema, table.name),
+            dimension=sql.Identifier(prefix + table.schema, column.refers_to),
+            key=sql.Identifier(column.name),
+        )
+        for table in described
+        for column in table.columns
+        if column.refers_to
+    ]
+    if not questions:
+        return []
+    return [str(place) for (place,) in connection.execute(sql.SQL(" union all ").join(questions)).fetchall()]
+
+
 def describe(connection: psycopg.Connection, described: list[Table], prefix: str = "candidate_") -> None:
     """Comment on every table and column, give each dimension its primary key, and name what refers to it.
 
-    What refers is not enforced: dbt has tested it, and an erasure may take rows in any order.
+    What refers is not enforced, because an erasure may take rows in any order: `astray` has looked.
     """
     statements = [
         *_comments(described, prefix),
