@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+import polars as pl
 import pytest
 
 from send_returns.settings import Settings
@@ -35,6 +36,8 @@ def headlines(county: County) -> dict[str, dict[str, object]]:
 # the child took part, one exclusion in twenty not what provision the child had) cannot be counted; six rows in a
 # hundred thousand are in quarantine; a few records are linked to nobody or to another child.
 CASES, SHARE, SHARE_BELOW = 3, 0.1, 0.01
+
+GROUPS = ("sex", "ethnicity_group", "primary_need", "phase", "is_looked_after", "placement_type")
 
 
 def number(text: object) -> float | None:
@@ -111,3 +114,69 @@ def test_realistic_mess_moves_a_number_no_further_than_what_cannot_be_read(
     assert further == {}
     # Else this held nothing.
     assert moved >= 10
+
+
+def frame(settings: Settings, query: str) -> pl.DataFrame:
+    with connect(settings) as connection:
+        cursor = connection.execute(query)
+        assert cursor.description is not None
+        names = [column.name for column in cursor.description]
+        return pl.DataFrame(cursor.fetchall(), schema=names, orient="row", infer_schema_length=None)
+
+
+def test_every_part_of_a_headline_is_what_its_cases_make(county: County) -> None:
+    """Counted a second time from the cases, outside the database: each group, provider and district."""
+    wanted = frame(
+        county.settings,
+        "select measure, geography_type, geography_code, breakdown, breakdown_value, numerator::float as above,"
+        " denominator::float as below from candidate_marts.mart_indicator"
+        " join candidate_reference.indicator_measures using (measure)"
+        " where period_kind = headline_period and statistic in ('share', 'rate', 'count')"
+        " and (period_kind, period_to_on) in ("
+        "   select period_kind, period_to_on from candidate_intermediate.int_period where is_headline)"
+        " and status = 'ok'",
+    )
+    cases = frame(
+        county.settings,
+        "select measure, child_key is not null as of_child, district_code, provider, sex, ethnicity_group,"
+        " primary_need, phase, is_looked_after::text, placement_type, numerator::float as above,"
+        " denominator::float as below from candidate_marts.fct_indicator_case as indicator_case"
+        " join candidate_reference.indicator_measures as measure using (measure)"
+        " join candidate_intermediate.int_period as period on period.period_kind = measure.headline_period"
+        " and is_headline and counted_on between period_from_on and period_to_on"
+        " where coalesce(indicator_case.period_kind, measure.headline_period) = measure.headline_period"
+        " and statistic in ('share', 'rate', 'count')",
+    )
+    everywhere = pl.lit("partnership").alias("geography_type"), pl.lit("hertfordshire").alias("geography_code")
+    home = (
+        pl.lit("district").alias("geography_type"),
+        pl.col("district_code").fill_null("not recorded").alias("geography_code"),
+    )
+    total = pl.lit("total").alias("breakdown"), pl.lit("total").alias("breakdown_value")
+    children = cases.filter("of_child")
+    parts = [(cases, everywhere, total), (children, home, total)]
+    supplied = pl.lit("provider").alias("breakdown"), pl.col("provider").alias("breakdown_value")
+    parts.append((cases.filter(pl.col("provider").is_not_null()), everywhere, supplied))
+    for group in GROUPS:
+        said = pl.lit(group).alias("breakdown"), pl.col(group).fill_null("not recorded").alias("breakdown_value")
+        parts += [(children, everywhere, said), (children, home, said)]
+    key = ["measure", "geography_type", "geography_code", "breakdown", "breakdown_value"]
+    made = pl.concat(
+        of.select("measure", *place, *part, "above", "below")
+        .group_by(key)
+        .agg(
+            pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum()).alias(name)
+            for name in ("above", "below")
+        )
+        for of, place, part in parts
+    )
+    compared = wanted.join(made, on=key, how="left")
+    differing = compared.filter(
+        ~pl.col("above").eq_missing(pl.col("above_right")) | ~pl.col("below").eq_missing(pl.col("below_right"))
+    )
+    assert differing.height == 0
+    assert compared.height > 2000
+    assert set(compared["breakdown"]) == {"total", "provider", *GROUPS}
+    # What has a value above and below the line is in the mart.
+    lost = made.filter(pl.col("below") > 0, pl.col("above").is_not_null()).join(wanted, on=key, how="anti")
+    assert lost.height == 0

@@ -1,7 +1,8 @@
-"""Working days: Monday to Friday without the bank holidays that a rule tells."""
+"""Working days: Monday to Friday without the bank holidays."""
 
 from datetime import date
 
+import holidays
 import numpy as np
 import pytest
 
@@ -19,6 +20,12 @@ from send_returns.simulate.working_days import bank_holidays, working_days_after
 def test_bank_holidays(year: int, days: list[str]) -> None:
     of_year = [str(day) for day in bank_holidays() if str(day).startswith(str(year))]
     assert of_year == [f"{year}-{day}" for day in days]
+
+
+def test_those_proclaimed_for_one_year_are_among_them() -> None:
+    known = holidays.country_holidays("GB", subdiv="ENG", years=range(2000, 2036))
+    found = [day for day in bank_holidays().tolist() if day.year < 2036]
+    assert found == [day for day in sorted(known) if day.weekday() < 5]
 
 
 @pytest.mark.parametrize(

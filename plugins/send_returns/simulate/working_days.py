@@ -1,4 +1,4 @@
-"""Working days in England: Monday to Friday without the bank holidays that follow a rule; others are not known."""
+"""Working days in England: Monday to Friday without the bank holidays, by rule and as they were proclaimed."""
 
 from datetime import date, timedelta
 from functools import cache
@@ -10,13 +10,21 @@ from send_returns.simulate.draw import Dates, Ints
 
 _YEARS = range(2000, 2100)
 _SATURDAY = 5
+# Proclaimed for one year: moved to another day, and added.
+_MOVED = {
+    date(2002, 5, 27): date(2002, 6, 4), date(2012, 5, 28): date(2012, 6, 4), date(2020, 5, 4): date(2020, 5, 8),
+    date(2022, 5, 30): date(2022, 6, 2),
+}  # fmt: skip
+_ADDED = (
+    date(2002, 6, 3), date(2011, 4, 29), date(2012, 6, 5), date(2022, 6, 3), date(2022, 9, 19), date(2023, 5, 8),
+)  # fmt: skip
 
 
 @cache
 def bank_holidays() -> Dates:
     """Every one of 2000 to 2099, in order."""
-    days = [day for year in _YEARS for day in _of_year(year)]
-    return np.array(sorted(days), dtype="datetime64[D]")
+    days = [_MOVED.get(day, day) for year in _YEARS for day in _of_year(year)]
+    return np.array(sorted([*days, *_ADDED]), dtype="datetime64[D]")
 
 
 def _of_year(year: int) -> list[date]:
