@@ -323,6 +323,24 @@ def publish(output: Output = Path("output"), run_id: Run = None) -> None:
 
 
 @app.command()
+def dictionary(
+    output: Output = Path("output"),
+    guide: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Also write the guide to the marts for users of BI tools here.")
+    ] = None,
+) -> None:
+    """Write what every table and column of the live marts and returns is, as a CSV and as a page."""
+    from send_returns import screen
+    from send_returns.returns import bi_guide
+    from send_returns.returns import dictionary as data_dictionary
+
+    with _ready() as settings:
+        screen.show_counts(console, data_dictionary.write(settings, output.resolve()))
+        if guide:
+            guide.write_text(bi_guide.text(bi_guide.described(settings)), encoding="utf-8")
+
+
+@app.command()
 def status(as_of: AsOf = None) -> None:
     """The readiness board: what has arrived, what is missing, and who owes it."""
     from send_returns import landing, screen, warehouse

@@ -162,10 +162,14 @@ def gate(settings: Settings, run_id: str) -> dict[str, Any]:
 
 
 def publish(settings: Settings, run_id: str, output: Path) -> dict[str, Any]:
-    """Render every declared return of the live run into `output`, sealed by a manifest."""
+    """Render every declared return of the live run into `output`, sealed by a manifest, and the data dictionary."""
     from send_returns import returns
+    from send_returns.returns import dictionary
 
-    return _timed(settings, run_id, "publish", lambda: returns.publish(settings, run_id, output))
+    def work() -> dict[str, Any]:
+        return {**returns.publish(settings, run_id, output), **dictionary.write(settings, output)}
+
+    return _timed(settings, run_id, "publish", work)
 
 
 def _timed(settings: Settings, key: str, stage: str, work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:

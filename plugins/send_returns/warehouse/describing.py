@@ -83,6 +83,39 @@ def tables(manifest: "Manifest") -> list[Table]:
     ]
 
 
+def read(connection: psycopg.Connection) -> list[Table]:
+    """The live marts and returns as the database itself describes them: what `describe` told it, and nothing else."""
+    keys: dict[tuple[str, str], tuple[str, ...]] = {}
+    refers: dict[tuple[str, str, str], str] = {}
+    for schema, table, kind, columns, dimension in connection.execute(
+        "select n.nspname, c.relname, k.contype::text, (select array_agg(a.attname::text order by a.attnum)"
+        " from pg_attribute a where a.attrelid = c.oid and a.attnum = any(k.conkey)), d.relname"
+        " from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace"
+        " left join pg_class d on d.oid = k.confrelid where k.contype in ('p', 'f') and n.nspname = any(%s)",
+        [list(FOLDERS)],
+    ):
+        if kind == "p":
+            keys[schema, table] = tuple(columns)
+        else:
+            refers[schema, table, columns[0]] = dimension
+    found: dict[tuple[str, str], list[Column]] = {}
+    said: dict[tuple[str, str], str] = {}
+    for schema, table, description, column, data_type, comment in connection.execute(
+        "select n.nspname, c.relname, obj_description(c.oid), a.attname, format_type(a.atttypid, a.atttypmod),"
+        " col_description(c.oid, a.attnum) from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
+        " where c.relkind = 'r' and n.nspname = any(%s) order by 1, 2, a.attnum",
+        [list(FOLDERS)],
+    ):
+        said[schema, table] = description or ""
+        refers_to = refers.get((schema, table, column))
+        found.setdefault((schema, table), []).append(Column(column, data_type, comment or "", refers_to))
+    return [
+        Table(schema, table, said[schema, table], keys.get((schema, table), ()), tuple(columns), {})
+        for (schema, table), columns in sorted(found.items())
+    ]
+
+
 def astray(connection: psycopg.Connection, described: list[Table], prefix: str = "candidate_") -> list[str]:
     """The columns, as `table.column`, in which a row refers to what its dimension does not have."""
     questions = [
