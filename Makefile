@@ -41,6 +41,15 @@ test: setup ## The whole suite, with what it needs from the system
 	@$(RUN) sqlfluff lint --processes 2 dbt_project/models dbt_project/tests
 	@$(RUN) pytest -n 2 --dist loadfile # each worker has a server of its own
 
+.superset/.locked: tests/marts/superset.txt | $(UV)
+	@echo "Installing Superset ..."
+	@$(UV) venv --quiet --clear --python $(PYTHON) .superset
+	@VIRTUAL_ENV=$(CURDIR)/.superset UV_PROJECT_ENVIRONMENT= $(UV) pip install --quiet --python .superset/bin/python -r tests/marts/superset.txt
+	@touch $@
+
+superset: setup .superset/.locked ## Have Apache Superset, in its own environment, read the marts of a small county
+	@SEND_RETURNS_SUPERSET=$(CURDIR)/.superset/bin $(RUN) pytest tests/marts/test_superset.py
+
 up: setup ## Serve the project in a real Airflow on this machine
 	@$(RUN) send-returns up
 
@@ -61,6 +70,6 @@ lint: setup ## Format and fix what can be fixed
 
 clean: ## Remove state, output and environment (the embedded server and its data too)
 	@test ! -x .venv/bin/send-returns || { .venv/bin/send-returns down; .venv/bin/send-returns server remove; }
-	@rm -rf .send-returns output .venv .tools dbt_project/target dbt_project/logs
+	@rm -rf .send-returns output .venv .superset .tools dbt_project/target dbt_project/logs
 
-.PHONY: help setup run test up down secrets status bench lint clean
+.PHONY: help setup run test superset up down secrets status bench lint clean
