@@ -124,6 +124,24 @@ def test_the_pack_is_whole_and_built_from_what_was_landed(place: Place) -> None:
         assert len(list(csv.DictReader(file))) == rows > 50
 
 
+def test_the_data_dictionary_is_published_with_the_marts_and_has_every_column(place: Place) -> None:
+    folder = place.output / "data_dictionary"
+    with warehouse.connect(place.settings) as connection:
+        columns = connection.execute(
+            "select table_schema, table_name, column_name from information_schema.columns"
+            " where table_schema in ('marts', 'returns')"
+        ).fetchall()
+    with (folder / "data_dictionary.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["schema"], row["table"], row["column"]) for row in rows if row["column"]} == set(columns)
+    assert [row for row in rows if not row["description"]] == []
+    before = _bytes(folder)
+    assert b'id="marts.mart_indicator"' in (folder / "data_dictionary.html").read_bytes()
+    done = place.send_returns("dictionary", "--output", str(place.output))
+    assert done.returncode == 0, done.stdout
+    assert _bytes(folder) == before
+
+
 def test_a_published_workbook_passes_the_check_that_a_data_officer_runs(place: Place) -> None:
     workbook = place.output / PACK / "area_send_annex_a.xlsx"
     done = place.send_returns("check", str(workbook), "--as-of", AS_OF, "--format", "json")
