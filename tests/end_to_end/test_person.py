@@ -65,7 +65,7 @@ def test_a_person_is_followed_through_a_split_and_a_merge_into_the_return(databa
     assert rows(database, "select kind, person_id, other_id from identity.event") == [("split", person, elsewhere)]
 
     with connect(database) as connection:
-        review.undo(connection, "hertfordshire", made.decision_id, "Officer B", "one child after all")
+        review.undo(connection, "hertfordshire", made, "Officer B", "one child after all")
     assert run(database) == first
     assert listed(database, person) == whole
     assert rows(database, "select person_id from candidate_returns.return_annex_a__list_1 order by 1") == everyone
