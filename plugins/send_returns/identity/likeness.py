@@ -118,7 +118,7 @@ EXPLANATION = "concat_ws('; ', {})".format(
 
 Aliases = Iterable[tuple[str, str]]
 Engine = duckdb.DuckDBPyConnection
-# What the engine holds in memory; a county needs less than half of it.
+# What the engine holds in memory.
 MEMORY = "1GB"
 
 
