@@ -16,7 +16,7 @@ import pytest
 from send_returns import warehouse
 from send_returns.returns import NotPublishable, PackError, verify
 from send_returns.returns.pack import digest
-from send_returns.returns.publication import FORMULA_STARTS
+from send_returns.returns.renderers.area_send_annex_a import FORMULA_STARTS
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "area_send_annex_a" / "pack"
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1+1", "=cmd|' /C calc'!A0", "＝1+1"]

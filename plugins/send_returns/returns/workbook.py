@@ -54,9 +54,10 @@ class ReturnTooLarge(Failure):
 class Book:
     """An open workbook, to which lists and pages are added in the order of its sheets."""
 
-    def __init__(self, workbook: xlsxwriter.Workbook, footer: str) -> None:
+    def __init__(self, workbook: xlsxwriter.Workbook, footer: str, mark: str) -> None:
         self._workbook = workbook
         self._footer = footer
+        self._mark = mark
         self._formats: dict[str, Format] = {
             name: workbook.add_format(properties) for name, properties in _FORMATS.items()
         }
@@ -102,7 +103,7 @@ class Book:
         sheet.set_row(0, 26)
         sheet.write_string(0, 0, page.title, self._formats["title"])
         row = 1
-        for block in page.blocks:
+        for block in ([Paragraph(self._mark)] if self._mark else []) + [*page.blocks]:
             match block:
                 case Heading(text):
                     sheet.set_row(row, 28)
@@ -154,13 +155,16 @@ class Book:
         sheet.set_paper(paper)
         sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.7)
         sheet.fit_to_pages(1, 0)
+        if self._mark:
+            sheet.set_header(f'&C&"Arial,Bold"&12{self._mark.replace("&", "&&")}')
         sheet.set_footer(f"&L&8{self._footer.replace('&', '&&')}&R&8&A, page &P of &N")
 
 
 @contextmanager
-def book(file: BinaryIO, scratch: Path, title: str, footer: str, as_of: date) -> Iterator[Book]:
+def book(file: BinaryIO, scratch: Path, title: str, footer: str, as_of: date, mark: str = "") -> Iterator[Book]:
     """A workbook written to an open `file` when the block ends well. `scratch` holds rows meanwhile: a private folder.
 
+    `mark`, if any, stands at the head of every printed page and of every page of text.
     The creation date is `as_of` at midnight, so that the bytes do not depend on the day they were made.
     """
     workbook = xlsxwriter.Workbook(
@@ -174,7 +178,7 @@ def book(file: BinaryIO, scratch: Path, title: str, footer: str, as_of: date) ->
         },
     )
     workbook.set_properties({"title": title, "author": "", "created": datetime.combine(as_of, time.min)})
-    yield Book(workbook, footer)
+    yield Book(workbook, footer, mark)
     workbook.close()
 
 

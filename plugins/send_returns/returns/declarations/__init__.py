@@ -1,15 +1,23 @@
-"""The returns this project publishes. Each is declared once, in a YAML file of this folder, which all else reads."""
+"""The returns this project publishes. Each is declared once, in a YAML file of this folder, which all else reads.
+
+There are three kinds: `lists` of children, exact, in a dated layout; `statistics`, whose figures have been through
+disclosure control; and `xml`, a collection's own format, exact.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
+from send_returns import layouts
 from send_returns.failure import Failure
 
 DECLARATIONS = Path(__file__).parent
+
+Policy = Literal["exact_child_level", "rounded"]
 
 
 class DeclarationError(Failure):
@@ -20,10 +28,11 @@ class DeclarationError(Failure):
 class Disclosure:
     """What control of disclosure applies. `exact_child_level`: nothing rounded or hidden, for lawful recipients only.
 
-    `statement` is for the guide, `label` for the foot of each page.
+    `rounded`: 0 is shown, 1 to 7 are not, other counts are rounded to 5. `statement` is for the guide, `label` for the
+    foot of each page.
     """
 
-    policy: Literal["exact_child_level"]
+    policy: Policy
     label: str
     statement: str
 
@@ -37,9 +46,9 @@ class Provenance:
     limit: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """A return in words for its readers. Keys: of `lists` sheet names, of `feeds` ids, of `columns` house names.
+    """A return in words for its readers.
 
     `retention_years`: how long, from its as-of date, what it was made from is kept to prove it.
     """
@@ -52,15 +61,60 @@ class Declaration:
     period: str
     deadline: str
     standing: str
-    layout: str
     rules_suite: str
     disclosure: Disclosure
     contact: str
     retention_years: int
+    limits: tuple[str, ...]
+
+    def version(self, as_of: date) -> str:
+        """The version of the layout in force on a date."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListDeclaration(Declaration):
+    """Lists of children. Keys: of `lists` sheet names, of `feeds` ids, of `columns` house names."""
+
+    layout: str
     lists: Mapping[str, str]
     feeds: Mapping[str, str]
     columns: Mapping[str, Provenance]
-    limits: tuple[str, ...]
+
+    def version(self, as_of: date) -> str:
+        """The version of the dated layout. Raises LayoutError when none is in force then."""
+        return layouts.load(self.layout, as_of).version
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatisticalDeclaration(Declaration):
+    """Statistics. `lists` says of each `return_table` of the figures that the return shows what it holds."""
+
+    layout_version: str
+    lists: Mapping[str, str]
+
+    def version(self, as_of: date) -> str:  # noqa: ARG002 - one layout at a time
+        """The version that the declaration gives."""
+        return self.layout_version
+
+
+@dataclass(frozen=True, kw_only=True)
+class XmlDeclaration(Declaration):
+    """One XML file in a collection's own format. `lists` says of each kind of record what it holds."""
+
+    layout_version: str
+    lists: Mapping[str, str]
+
+    def version(self, as_of: date) -> str:  # noqa: ARG002 - one layout at a time
+        """The version of the collection's format."""
+        return self.layout_version
+
+
+_KINDS: Mapping[str, tuple[type[Declaration], Policy]] = {
+    "lists": (ListDeclaration, "exact_child_level"),
+    "statistics": (StatisticalDeclaration, "rounded"),
+    "xml": (XmlDeclaration, "exact_child_level"),
+}
 
 
 def load_all(folder: Path = DECLARATIONS) -> list[Declaration]:
@@ -68,24 +122,35 @@ def load_all(folder: Path = DECLARATIONS) -> list[Declaration]:
     return [_load(path) for path in sorted(folder.glob("*.yml"))]
 
 
+def load(return_name: str) -> Declaration:
+    """One declared return. Raises DeclarationError when there is none of that name, or its file is wrong."""
+    path = DECLARATIONS / f"{return_name}.yml"
+    if not path.is_file():
+        raise DeclarationError(f"{return_name}: no such return is declared")
+    return _load(path)
+
+
 def _load(path: Path) -> Declaration:
     content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    expected = {field.name for field in fields(Declaration)} - {"return_name"} | {"return"}
+    if content.get("kind") not in _KINDS:
+        raise DeclarationError(f"{path.name}: `kind` is one of {', '.join(_KINDS)}")
+    kind, policy = _KINDS[content["kind"]]
+    expected = {field.name for field in fields(kind)} - {"return_name"} | {"return", "kind"}
     if wrong := expected ^ content.keys():
         raise DeclarationError(f"{path.name}: missing or unknown: {', '.join(sorted(wrong))}")
     if content["return"] != path.stem:
         raise DeclarationError(f"{path.name}: `return` and the file's name differ")
-    if content["disclosure"].get("policy") != "exact_child_level":
-        raise DeclarationError(f"{path.name}: the only disclosure policy of a list of children is exact_child_level")
+    if content["disclosure"].get("policy") != policy:
+        raise DeclarationError(f"{path.name}: the only disclosure policy of {content['kind']} is {policy}")
     try:
-        return Declaration(
-            **{key: value for key, value in content.items() if key != "return"}
-            | {
-                "return_name": content["return"],
-                "disclosure": Disclosure(**content["disclosure"]),
-                "columns": {name: Provenance(**spec) for name, spec in content["columns"].items()},
-                "limits": tuple(content["limits"]),
-            }
-        )
+        own = {key: value for key, value in content.items() if key not in ("return", "kind")}
+        own |= {
+            "return_name": content["return"],
+            "disclosure": Disclosure(**content["disclosure"]),
+            "limits": tuple(content["limits"]),
+        }
+        if "columns" in own:
+            own["columns"] = {name: Provenance(**spec) for name, spec in content["columns"].items()}
+        return kind(**own)
     except TypeError as error:
         raise DeclarationError(f"{path.name}: {error}") from error

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from send_returns.layouts import Column, Layout
-from send_returns.returns.declarations import Declaration
+from send_returns.returns.declarations import ListDeclaration
 from send_returns.returns.evidence import Evidence, RuleResult, Run
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class ListCounts:
 
 
 def statement(
-    declaration: Declaration,
+    declaration: ListDeclaration,
     layout: Layout,
     evidence: Evidence,
     counts: Mapping[str, ListCounts],
@@ -82,7 +82,7 @@ def statement(
     passing = [result for result in evidence.rules if result.outcome == "pass"]
     blocks: list[Heading | Paragraph | Table] = [
         Paragraph(
-            f"{declaration.title}, {_words(run.partnership)}, as of {uk_date(run.as_of)}. {declaration.standing}"
+            f"{declaration.title}, {words(run.partnership)}, as of {uk_date(run.as_of)}. {declaration.standing}"
             f" Run {run.run_id}, built by send-returns {run.code_version}."
         ),
         Heading("How many children"),
@@ -99,8 +99,8 @@ def statement(
             [
                 [
                     declaration.feeds.get(delivery.feed, delivery.feed),
-                    _words(delivery.period_key or ""),
-                    "ICB" if delivery.organisation == "icb" else _words(delivery.organisation),
+                    words(delivery.period_key or ""),
+                    "ICB" if delivery.organisation == "icb" else words(delivery.organisation),
                     uk_date(delivery.reference_on) if delivery.reference_on else "",
                     delivery.rows_in,
                     delivery.rows_loaded,
@@ -232,12 +232,12 @@ def statement(
     return Page("Data quality", "Data quality statement", [40, 13, 13, 15, 13, 13, 13, 46], blocks)
 
 
-def guide(declaration: Declaration, layout: Layout, run: Run, counts: Mapping[str, ListCounts]) -> Page:
+def guide(declaration: ListDeclaration, layout: Layout, run: Run, counts: Mapping[str, ListCounts]) -> Page:
     """The reading guide: what the pack is, what each column means and comes from, and how to check it."""
     lists = layout.lists
     blocks: list[Heading | Paragraph | Table] = [
         Paragraph(declaration.purpose),
-        Paragraph(f"Partnership: {_words(run.partnership)}. As-of date: {uk_date(run.as_of)}. {declaration.period}"),
+        Paragraph(f"Partnership: {words(run.partnership)}. As-of date: {uk_date(run.as_of)}. {declaration.period}"),
         Paragraph(f"For: {declaration.audience} {declaration.recipients_role}"),
         Paragraph(declaration.disclosure.statement),
         Paragraph(f"When: {declaration.deadline}"),
@@ -296,6 +296,10 @@ POWERSHELL_CHECK = (
     'Get-Content SHA256SUMS | ForEach-Object { $hash, $file = $_ -split "  ";'
     " \"$file $(if ((Get-FileHash $file).Hash -eq $hash) {'is as sealed'} else {'DIFFERS'})\" }"
 )
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 _FORMS = {"text": "text", "date": "date, dd/mm/yyyy", "integer": "whole number", "percentage": "per cent, one decimal"}
 _FILLED = {"always": "always", "conditional": "if it applies", "optional": "may be blank"}
 
@@ -303,6 +307,16 @@ _FILLED = {"always": "always", "conditional": "if it applies", "optional": "may 
 def uk_date(value: date) -> str:
     """A date as dd/mm/yyyy."""
     return f"{value.day:02}/{value.month:02}/{value.year:04}"
+
+
+def long_date(value: date) -> str:
+    """A date as prose has it: 24 November 2026."""
+    return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+
+
+def words(key: str) -> str:
+    """A key such as `2026_autumn` or `hertfordshire` as words."""
+    return key.replace("_", " ").capitalize()
 
 
 def share(part: int, whole: int, rounding: Callable[[Fraction], int]) -> Cell:
@@ -328,8 +342,3 @@ def _found(result: RuleResult, rules: Mapping[str, Rule], layout: Layout) -> str
 def _stops(blocks: str) -> str:
     """When failures of a rule stop a release, in words; `blocks` is 'any', 'never' or a share such as '0.05'."""
     return {"any": "one row", "never": "no"}.get(blocks) or f"over {float(blocks):.0%}"
-
-
-def _words(key: str) -> str:
-    """A key such as `2026_autumn` or `hertfordshire` as words."""
-    return key.replace("_", " ").capitalize()

@@ -1,0 +1,29 @@
+"""Pages of a return as HTML: one file each that asks for nothing else, and that reads on a phone and in print."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from send_returns.returns.job import REHEARSAL, Job
+from send_returns.returns.pages import long_date, uk_date, words
+
+TEMPLATES = Path(__file__).parent
+
+_templates = Environment(
+    loader=FileSystemLoader(TEMPLATES),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+_templates.filters |= {"uk_date": uk_date, "long_date": long_date, "words": words}
+
+
+def page(job: Job, template: str, **values: object) -> bytes:
+    """A template of this folder that extends `page.html`, filled in; the same job and values give the same bytes.
+
+    Every text is escaped. A template gets `job`, and `rehearsal`, which is empty but in a trial run.
+    """
+    text = _templates.get_template(template).render(job=job, rehearsal=REHEARSAL if job.is_rehearsal else "", **values)
+    return text.encode()
