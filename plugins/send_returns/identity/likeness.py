@@ -119,7 +119,7 @@ EXPLANATION = "concat_ws('; ', {})".format(
 Aliases = Iterable[tuple[str, str]]
 Engine = duckdb.DuckDBPyConnection
 # What the engine holds in memory.
-MEMORY = "1GB"
+MEMORY = "2GB"
 
 
 @contextmanager
@@ -133,7 +133,7 @@ def engine(settings: Settings, profiles: pl.DataFrame, aliases: Aliases = ()) ->
     with (
         tempfile.TemporaryDirectory(dir=settings.folder(UNPACKING)) as folder,
         duckdb.connect(
-            ":memory:", config={"threads": 2, "memory_limit": MEMORY, "temp_directory": folder}
+            ":memory:", config={"threads": 2, "memory_limit": MEMORY, "temp_directory": folder, "preserve_insertion_order": False}
         ) as connection,
     ):
         connection.execute(_MACROS)
