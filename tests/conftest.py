@@ -1,13 +1,16 @@
 """Fixtures on a real Postgres: one server for the session, one fresh migrated database for each test that asks."""
 
+import asyncio
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -15,6 +18,10 @@ from psycopg import sql
 
 from send_returns import warehouse
 from send_returns.settings import Settings
+
+if TYPE_CHECKING:
+    import asyncssh
+    import s3fs
 
 _numbers = count()
 
@@ -111,3 +118,101 @@ def copy_of(server: Settings) -> Callable[[Settings, Path], AbstractContextManag
         return _fresh(server, name, home)
 
     return copy
+
+
+@dataclass
+class Sftp:
+    """A server, what it serves, and what is needed to get in."""
+
+    url: str
+    root: Path
+    key: Path
+    known_hosts: Path
+    loop: asyncio.AbstractEventLoop
+    connections: list["asyncssh.SSHServerConnection"]
+    opened: list[bytes]
+    drop_after: list[int]
+
+
+@pytest.fixture
+def sftp(tmp_path: Path) -> Iterator[Sftp]:
+    """A real SFTP server on loopback."""
+    import asyncssh
+
+    root = tmp_path / "served"
+    root.mkdir()
+    key, known_hosts = tmp_path / "key", tmp_path / "known_hosts"
+    own, host_key = asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-ed25519")
+    own.write_private_key(key)
+    own.write_public_key(tmp_path / "authorized")
+    loop = asyncio.new_event_loop()
+    connections: list[asyncssh.SSHServerConnection] = []
+    opened: list[bytes] = []
+    drop_after: list[int] = []
+
+    class Partner(asyncssh.SSHServer):
+        def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+            connections.append(conn)
+
+    class Files(asyncssh.SFTPServer):
+        def __init__(self, chan: asyncssh.SSHServerChannel) -> None:
+            super().__init__(chan, chroot=str(root).encode())
+
+        def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+            opened.append(path)
+            return super().open(path, pflags, attrs)
+
+        def read(self, file_obj: object, offset: int, size: int) -> bytes:
+            if drop_after and drop_after.pop():
+                connections[-1].abort()
+            return super().read(file_obj, offset, size)  # type: ignore[return-value]
+
+    async def serve() -> asyncssh.SSHAcceptor:
+        return await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_factory=Partner,
+            server_host_keys=[host_key],
+            authorized_client_keys=str(tmp_path / "authorized"),
+            sftp_factory=Files,
+        )
+
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = asyncio.run_coroutine_threadsafe(serve(), loop).result()
+    port = server.get_port()
+    public = host_key.export_public_key().decode().strip()
+    known_hosts.write_text(f"[127.0.0.1]:{port} {public}\n")
+    try:
+        yield Sftp(
+            f"sftp://partner@127.0.0.1:{port}/inbox", root, key, known_hosts, loop, connections, opened, drop_after
+        )
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> "Iterator[s3fs.S3FileSystem]":
+    """A real S3 server on loopback with a bucket, and the environment that leads to it."""
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "partner",
+        "AWS_SECRET_ACCESS_KEY": "Qx7Canary",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    files = s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False)
+    files.mkdir("deliveries")
+    try:
+        yield files
+    finally:
+        files.rm("deliveries", recursive=True)
+        server.stop()

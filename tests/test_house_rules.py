@@ -19,6 +19,7 @@ ROOMS = (
     {"landing"},
     {"identity"},
     {"quality"},
+    {"sealing"},
     {"returns"},
     {"rights"},
     {"stages"},
@@ -32,6 +33,7 @@ ROOMS = (
         "review_commands",
         "rights_commands",
         "screen",
+        "sealing_commands",
         "simulate",
     },
 )

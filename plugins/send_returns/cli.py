@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from send_returns import clock, contract_commands, key_commands, review_commands, rights_commands
+from send_returns import clock, contract_commands, key_commands, review_commands, rights_commands, sealing_commands
 from send_returns import settings as settings_module
 from send_returns.failure import Failure
 from send_returns.settings import Settings
@@ -29,6 +29,9 @@ app.add_typer(rights_commands.app)
 app.add_typer(contract_commands.app, name="contract")
 app.add_typer(key_commands.app, name="key")
 app.add_typer(review_commands.app, name="review")
+app.add_typer(sealing_commands.app)
+app.add_typer(sealing_commands.keys, name="seal-key")
+app.add_typer(sealing_commands.recipients, name="recipient")
 drift_commands = typer.Typer(help="What suppliers' files hold that the contracts do not know.")
 app.add_typer(drift_commands, name="drift")
 console = Console(highlight=False)
@@ -409,14 +412,6 @@ def drift_reject(number: Number, by: By = None) -> None:
     with _ready() as settings:
         proposals.reject(settings, number, by or getpass.getuser())
         console.print(f"Proposal {number} is rejected.")
-
-
-@app.command()
-def verify(pack: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
-    """An inspector's check of a pack: every file against the manifest's hashes."""
-    from send_returns.returns import main_verify
-
-    raise typer.Exit(main_verify(pack))
 
 
 @app.command()

@@ -9,6 +9,7 @@ from pathlib import Path
 from send_returns import warehouse
 from send_returns.failure import Failure
 from send_returns.identity import pseudonyms
+from send_returns.sealing import keys
 from send_returns.settings import Settings, code_version
 from send_returns.warehouse import embedded
 
@@ -22,8 +23,9 @@ class RealDataError(Failure):
 def prepare(settings: Settings, *, children: int, seed: int, as_of: date, mess: str, progress: Progress) -> Path:
     """The inbox of a simulated county, written once, with an empty warehouse if it held another county before.
 
-    The first time, it makes the key of the marts as well; a server of your own wants one that you made. Needs the
-    server running. Raises RealDataError when the warehouse holds anything but a simulation.
+    The first time, it makes the key of the marts as well, and one that signs rehearsals; a server of your own wants
+    keys that you made. Needs the server running.
+    Raises RealDataError when the warehouse holds anything but a simulation.
     """
     name = f"{children}-{seed}-{as_of}-{mess}"
     held = _held(settings)
@@ -33,6 +35,9 @@ def prepare(settings: Settings, *, children: int, seed: int, as_of: date, mess: 
     if not settings.database_url and not pseudonyms.has_key(settings, pseudonyms.MARTS):
         progress("Making the key of the marts")
         pseudonyms.new(settings, pseudonyms.MARTS)
+    if not settings.database_url and not keys.public_keys(settings):
+        progress("Making the rehearsal's signing key")
+        keys.new(settings, is_rehearsal=True)
     county = settings.folder("simulated") / name
     if not (county / "complete.json").exists():
         from send_returns.simulate import simulate

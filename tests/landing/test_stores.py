@@ -1,101 +1,28 @@
-"""Landing from an SFTP server and an S3 store: real servers on loopback, started here."""
+"""Landing from an SFTP server and an S3 store: real servers on loopback."""
 
-import asyncio
 import logging
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import asyncssh
 import pytest
 import s3fs
-from moto.server import ThreadedMotoServer
 
 from send_returns.failure import Failure
 from send_returns.landing import stores
 from send_returns.settings import Settings
 
 
-@dataclass
-class Sftp:
-    """A server, what it serves, and what is needed to get in."""
-
-    url: str
-    root: Path
-    key: Path
-    known_hosts: Path
-    loop: asyncio.AbstractEventLoop
-    connections: list[asyncssh.SSHServerConnection]
-    opened: list[bytes]
-    drop_after: list[int]
-
-
 @pytest.fixture
-def sftp(tmp_path: Path) -> Iterator[Sftp]:
-    root = tmp_path / "served"
-    root.mkdir()
-    key, known_hosts = tmp_path / "key", tmp_path / "known_hosts"
-    own, host_key = asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-ed25519")
-    own.write_private_key(key)
-    own.write_public_key(tmp_path / "authorized")
-    loop = asyncio.new_event_loop()
-    connections: list[asyncssh.SSHServerConnection] = []
-    opened: list[bytes] = []
-    drop_after: list[int] = []
-
-    class Partner(asyncssh.SSHServer):
-        def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-            connections.append(conn)
-
-    class Files(asyncssh.SFTPServer):
-        def __init__(self, chan: asyncssh.SSHServerChannel) -> None:
-            super().__init__(chan, chroot=str(root).encode())
-
-        def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
-            opened.append(path)
-            return super().open(path, pflags, attrs)
-
-        def read(self, file_obj: object, offset: int, size: int) -> bytes:
-            if drop_after and drop_after.pop():
-                connections[-1].abort()
-            return super().read(file_obj, offset, size)  # type: ignore[return-value]
-
-    async def serve() -> asyncssh.SSHAcceptor:
-        return await asyncssh.listen(
-            "127.0.0.1",
-            0,
-            server_factory=Partner,
-            server_host_keys=[host_key],
-            authorized_client_keys=str(tmp_path / "authorized"),
-            sftp_factory=Files,
-        )
-
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    server = asyncio.run_coroutine_threadsafe(serve(), loop).result()
-    port = server.get_port()
-    public = host_key.export_public_key().decode().strip()
-    known_hosts.write_text(f"[127.0.0.1]:{port} {public}\n")
-    try:
-        yield Sftp(
-            f"sftp://partner@127.0.0.1:{port}/inbox", root, key, known_hosts, loop, connections, opened, drop_after
-        )
-    finally:
-        loop.call_soon_threadsafe(server.close)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-
-
-@pytest.fixture
-def partner(database: Settings, sftp: Sftp) -> Settings:
+def partner(database: Settings, sftp: Any) -> Settings:
     """Settings with the key to the SFTP server."""
     return replace(database, sftp_key=sftp.key, sftp_known_hosts=sftp.known_hosts)
 
 
 @pytest.fixture
-def upload(sftp: Sftp) -> Callable[[str, str | bytes], Path]:
+def upload(sftp: Any) -> Callable[[str, str | bytes], Path]:
     def run(name: str, content: str | bytes) -> Path:
         path = sftp.root / "inbox" / "council" / "ehe_register" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +33,7 @@ def upload(sftp: Sftp) -> Callable[[str, str | bytes], Path]:
 
 
 def test_a_delivery_comes_from_an_sftp_server_and_is_not_fetched_twice(
-    partner: Settings, sftp: Sftp, upload: Any, register: Any, land: Any, ask: Any
+    partner: Settings, sftp: Any, upload: Any, register: Any, land: Any, ask: Any
 ) -> None:
     big = register(*range(60_000))
     upload("2026-10-01.csv", big)
@@ -123,7 +50,7 @@ def test_a_delivery_comes_from_an_sftp_server_and_is_not_fetched_twice(
     assert land(sftp.url, partner) == {"accepted": 1, "unchanged": 1, "rows_in": 60_001, "loaded": 60_001}
 
 
-def test_a_lost_connection_is_made_anew(partner: Settings, sftp: Sftp, upload: Any, register: Any, land: Any) -> None:
+def test_a_lost_connection_is_made_anew(partner: Settings, sftp: Any, upload: Any, register: Any, land: Any) -> None:
     upload("2026-10-01.csv", register(1))
     sftp.drop_after.append(1)
     assert land(sftp.url, partner) == {"accepted": 1, "rows_in": 1, "loaded": 1}
@@ -131,7 +58,7 @@ def test_a_lost_connection_is_made_anew(partner: Settings, sftp: Sftp, upload: A
 
 
 def test_a_connection_that_is_lost_each_time_is_told_in_one_line(
-    partner: Settings, sftp: Sftp, upload: Any, register: Any, land: Any, ask: Any
+    partner: Settings, sftp: Any, upload: Any, register: Any, land: Any, ask: Any
 ) -> None:
     upload("2026-10-01.csv", register(1))
     sftp.drop_after.extend([1] * 100)
@@ -141,7 +68,7 @@ def test_a_connection_that_is_lost_each_time_is_told_in_one_line(
 
 
 def test_links_on_a_server_are_not_followed(
-    partner: Settings, sftp: Sftp, upload: Any, register: Any, land: Any
+    partner: Settings, sftp: Any, upload: Any, register: Any, land: Any
 ) -> None:
     upload("2026-10-01.csv", register(1)).rename(sftp.root / "secret.csv")
     (sftp.root / "inbox/council/ehe_register/2026-10-01.csv").symlink_to(sftp.root / "secret.csv")
@@ -149,7 +76,7 @@ def test_links_on_a_server_are_not_followed(
 
 
 def test_a_server_with_another_host_key_is_not_believed(
-    partner: Settings, sftp: Sftp, upload: Any, register: Any, land: Any, tmp_path: Path
+    partner: Settings, sftp: Any, upload: Any, register: Any, land: Any, tmp_path: Path
 ) -> None:
     upload("2026-10-01.csv", register(1))
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
@@ -161,7 +88,7 @@ def test_a_server_with_another_host_key_is_not_believed(
 
 
 def test_a_key_that_the_server_does_not_know_is_told_in_one_line(
-    partner: Settings, sftp: Sftp, land: Any, tmp_path: Path
+    partner: Settings, sftp: Any, land: Any, tmp_path: Path
 ) -> None:
     asyncssh.generate_private_key("ssh-ed25519").write_private_key(tmp_path / "other")
     with pytest.raises(Failure, match="does not take the key"):
@@ -171,33 +98,11 @@ def test_a_key_that_the_server_does_not_know_is_told_in_one_line(
         land(sftp.url, replace(partner, sftp_key=tmp_path / "other"))
 
 
-def test_an_inbox_that_is_not_there_is_told_in_one_line(partner: Settings, sftp: Sftp, land: Any) -> None:
+def test_an_inbox_that_is_not_there_is_told_in_one_line(partner: Settings, sftp: Any, land: Any) -> None:
     with pytest.raises(Failure, match="is not there"):
         land(sftp.url, partner)
     with pytest.raises(Failure, match="cannot be reached"):
         land("sftp://partner@127.0.0.1:1/inbox", partner)
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[s3fs.S3FileSystem]:
-    """An S3 server with a bucket, and the environment that leads to it."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "partner",
-        "AWS_SECRET_ACCESS_KEY": "Qx7Canary",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    files = s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False)
-    files.mkdir("deliveries")
-    try:
-        yield files
-    finally:
-        files.rm("deliveries", recursive=True)
-        server.stop()
 
 
 def test_a_delivery_comes_from_an_s3_store_and_is_not_fetched_twice(
@@ -232,7 +137,7 @@ def test_a_bucket_that_is_not_there_is_told_in_one_line(land: Any) -> None:
     [
         ("sftp://partner:Qx7Canary@host/inbox", "Leave password and options out"),
         ("s3://deliveries/county?secret=Qx7Canary", "Leave password and options out"),
-        ("http://host/inbox", "An inbox is a folder, sftp://"),
+        ("http://host/inbox", "The inbox must be a folder, sftp://"),
         ("sftp://host:Qx7Canary/inbox", "is not a URL that can be read"),
     ],
 )

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from send_returns.returns import main_verify, verify
+from send_returns.returns import verify
 from send_returns.returns.pack import canonical, digest, seal, staged
+from send_returns.sealing import verify_pack
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ def test_a_pack_that_cannot_be_read_says_why_in_one_line(
     sealed: Path, capsys: pytest.CaptureFixture[str], change: Callable[[Path], object], reason: str
 ) -> None:
     change(sealed)
-    assert main_verify(sealed) == 2
+    assert verify_pack.run(sealed) == 2
     assert capsys.readouterr().out == f"{sealed}: cannot be read: {reason}\n"
 
 
@@ -135,7 +136,9 @@ def test_what_a_manifest_says_of_itself_cannot_write_on_the_terminal(sealed: Pat
     (sealed / "manifest.json").write_text(json.dumps(manifest | facts))
     sums = (sealed / "SHA256SUMS").read_text().splitlines()
     kept = [line for line in sums if not line.endswith("manifest.json")]
-    (sealed / "SHA256SUMS").write_text("\n".join([*kept, f"{digest(sealed / 'manifest.json')}  manifest.json"]))
+    (sealed / "SHA256SUMS").write_text(
+        "".join(f"{line}\n" for line in [*kept, f"{digest(sealed / 'manifest.json')}  manifest.json"])
+    )
     report = verify(sealed)
     assert report.exit_code == 0
     assert report.lines()[0].startswith(

@@ -1,0 +1,107 @@
+"""A pack as one file: a tar whose bytes are the same each time, and that tar encrypted by age.
+
+age draws a new key for each file, so two encryptions of one pack differ; the tar inside is the same to the byte. An
+encrypted file is therefore made once, kept, and sent again as it is.
+"""
+
+import hashlib
+import os
+import tarfile
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import BinaryIO
+
+import pyrage
+
+from send_returns.failure import Failure
+from send_returns.sealing import recipients, verify_pack
+from send_returns.sealing.files import alone, digest, sync
+from send_returns.sealing.keys import public_keys
+from send_returns.settings import Settings
+
+FOLDER = "sealed"
+
+
+class ParcelRefused(Failure):
+    """A pack cannot be made one file; the message says why."""
+
+
+def name_of(settings: Settings, pack: Path) -> str:
+    """What a pack is called outside its folder. Raises ParcelRefused when it was not sealed here, or is not newest."""
+    own = [key.fingerprint for key in public_keys(settings)]
+    if not own:
+        raise ParcelRefused(f"{pack} is not to be sent: this installation has no signing key, so it sealed nothing.")
+    report = verify_pack.check(pack, own)
+    if report.exit_code or report.release is None:
+        raise ParcelRefused(f"{pack} is not to be sent: " + "; ".join(report.lines()))
+    return "{return}_{partnership}_{as_of}_v{version}".format_map(report.release)
+
+
+def plain(settings: Settings, pack: Path) -> Path:
+    """The tar of a published pack, in `<home>/sealed/`: for what anybody may read. Raises ParcelRefused."""
+    name, place = name_of(settings, pack), settings.folder(FOLDER)
+    with alone(place / ".lock"):
+        work = _tarred(pack, name, place)
+        return _kept(work, place / f"{name}.tar")
+
+
+def encrypted(settings: Settings, pack: Path, on: date, keys: Sequence[str] | None = None) -> Path:
+    """The tar of a published pack, encrypted to those registered for its return on a day, in `<home>/sealed/`.
+
+    The name ends in a digest of the tar and of who can open it: another set of recipients is another file. `keys`
+    narrows them to some. Raises RecipientRefused when one of these is not registered, or nobody is; ParcelRefused.
+    """
+    name, place = name_of(settings, pack), settings.folder(FOLDER)
+    return_name = verify_pack.read_release((pack / verify_pack.RELEASE).read_bytes())["return"]
+    able = recipients.entitled(recipients.register(settings), return_name, on, keys)
+    with alone(place / ".lock"):
+        work = _tarred(pack, name, place)
+        try:
+            whose = "\n".join([digest(work), *(one.public_key for one in able)])
+            final = place / f"{name}_{hashlib.sha256(whose.encode()).hexdigest()[:12]}.tar.age"
+            if final.exists():
+                return final
+            closed = place / f".{final.name}.part"
+            pyrage.encrypt_file(str(work), str(closed), recipients.age_keys(able))
+            closed.chmod(0o600)
+            return _kept(closed, final)
+        finally:
+            work.unlink(missing_ok=True)
+
+
+def write_tar(pack: Path, name: str, as_of: date, file: BinaryIO) -> None:
+    """The files of a pack below the folder `name`, by name, of nobody, and of midnight of its date."""
+    at = int(datetime.combine(as_of, time(), UTC).timestamp())
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for path in sorted(pack.iterdir(), key=lambda path: path.name):
+            content = path.open("rb")
+            with content:
+                entry = tarfile.TarInfo(f"{name}/{path.name}")
+                entry.size, entry.mtime, entry.mode = os.fstat(content.fileno()).st_size, at, 0o600
+                tar.addfile(entry, content)
+
+
+def _tarred(pack: Path, name: str, place: Path) -> Path:
+    """The tar, under a hidden name, read back as its reader will. What a killed process left is swept."""
+    for left in place.glob(".*.part"):
+        left.unlink()
+    as_of = date.fromisoformat(verify_pack.read_release((pack / verify_pack.RELEASE).read_bytes())["as_of"])
+    work = place / f".{name}.tar.part"
+    with work.open("xb") as file:
+        work.chmod(0o600)
+        write_tar(pack, name, as_of, file)
+        file.flush()
+        os.fsync(file.fileno())
+    report = verify_pack.check(work)
+    if report.exit_code:
+        work.unlink()
+        raise ParcelRefused(f"{pack} changed while it was read: " + "; ".join(report.lines()))
+    return work
+
+
+def _kept(work: Path, final: Path) -> Path:
+    sync(work)
+    work.replace(final)
+    sync(final.parent)
+    return final
