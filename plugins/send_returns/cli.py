@@ -12,7 +12,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from send_returns import clock, contract_commands, key_commands, review_commands, rights_commands, sealing_commands
+from send_returns import (
+    clock,
+    contract_commands,
+    key_commands,
+    release_commands,
+    review_commands,
+    rights_commands,
+    sealing_commands,
+)
 from send_returns import settings as settings_module
 from send_returns.failure import Failure
 from send_returns.settings import Settings
@@ -26,6 +34,7 @@ app = typer.Typer(
 server = typer.Typer(no_args_is_help=True, help="The embedded PostgreSQL of this installation.")
 app.add_typer(server, name="server")
 app.add_typer(rights_commands.app)
+app.add_typer(release_commands.app)
 app.add_typer(contract_commands.app, name="contract")
 app.add_typer(key_commands.app, name="key")
 app.add_typer(review_commands.app, name="review")

@@ -57,6 +57,8 @@ values ('hertfordshire', '2026-10-31', 'sen2', 'council', true, 'accepted', 1),
 insert into audit.run (run_id, partnership, as_of, mode, code_version, manifest_sha256, status)
 values ('r1', 'hertfordshire', '2026-10-31', 'full', 'test', repeat('0', 64), 'built');
 insert into audit.run_delivery (run_id, delivery_id) values ('r1', 1), ('r1', 2);
+insert into audit.check_result (run_id, rule, suite, severity, outcome, failing_rows, checked_rows, blocks, is_blocking,
+    message) values ('r1', '101a', 'annex_a', 'error', 'pass', 0, 1, 'any', false, 'Date of birth is missing.');
 insert into identity.person (person_id, partnership, first_run_id)
 select 'p' || n, 'hertfordshire', 'r1' from generate_series(1, {plans} + {support}) as n;
 insert into identity.link (delivery_id, row_number, feed, table_name, person_id, method, score, explanation)

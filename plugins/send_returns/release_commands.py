@@ -1,0 +1,323 @@
+"""`send-returns releases`, `release`, `signer`, `audit`: what was put forward, signed and published, and by whom."""
+
+import getpass
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from send_returns import clock
+from send_returns import settings as settings_module
+from send_returns.failure import Failure
+from send_returns.settings import Settings
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from send_returns.releases.audit import Anchor
+
+app = typer.Typer()
+release = typer.Typer(no_args_is_help=True, help="One release: show it, or withdraw it.")
+signer = typer.Typer(no_args_is_help=True, help="Who may sign for the council and for the ICB.")
+audit = typer.Typer(help="What happened, in a chain that is only added to; and whether it is whole.")
+app.add_typer(release, name="release")
+app.add_typer(signer, name="signer")
+app.add_typer(audit, name="audit")
+WIDE = 100
+STATES = {"published": "green", "withdrawn": "red", "superseded": "dim", "signed": "cyan", "validated": "cyan"}
+
+
+class Organisation(StrEnum):
+    """The two that sign."""
+
+    council = "council"
+    icb = "icb"
+
+
+def _day(value: str) -> date:
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise typer.BadParameter("Write the date as YYYY-MM-DD.") from error
+
+
+ReleaseId = Annotated[str, typer.Argument(metavar="RELEASE", help="Its id: `send-returns releases` lists them.")]
+By = Annotated[str | None, typer.Option(help="Who does it. [default: the user of this machine]")]
+Username = Annotated[str, typer.Argument(metavar="USER", help="The name that the person signs in with.")]
+
+
+@contextmanager
+def _connected() -> Iterator[tuple["psycopg.Connection", Settings]]:
+    from send_returns import warehouse
+
+    settings = settings_module.load()
+    with warehouse.running(settings):
+        warehouse.migrate(settings)
+        with warehouse.connect(settings, purpose="send-returns releases") as connection:
+            yield connection, settings
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDE
+    return console
+
+
+def _table(*heads: str, title: str | None = None) -> Table:
+    """A table; a column whose head begins with # holds numbers, and one that begins with ! is never broken."""
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+        title=title,
+        title_style="bold",
+        title_justify="left",
+    )
+    for head in heads:
+        table.add_column(
+            head.lstrip("#!"), justify="right" if head[:1] == "#" else "left", overflow="fold", no_wrap=head[:1] == "!"
+        )
+    return table
+
+
+def _state(state: str, *, is_rehearsal: bool = False) -> Text:
+    return Text(state + (", rehearsal" if is_rehearsal else ""), style=STATES.get(state, ""))
+
+
+@app.command()
+def releases(
+    return_name: Annotated[str | None, typer.Argument(metavar="RETURN", help="[default: all]")] = None,
+) -> None:
+    """Every release, the newest date and version of each return first."""
+    from send_returns.releases import register
+
+    with _connected() as (connection, settings):
+        found = register.listing(connection, settings.partnership, return_name)
+    console = _console()
+    if not found:
+        console.print("There is no release yet.")
+        return
+    table = _table("!Release", "!State", "!Published", "Supersedes")
+    for one in found:
+        table.add_row(
+            one.release_id,
+            _state(one.state, is_rehearsal=one.is_rehearsal),
+            f"{one.published_at:%Y-%m-%d %H:%M}" if one.published_at else "",
+            f"v{one.supersedes}" if one.supersedes else "",
+        )
+    console.print(table)
+    console.print("Next: send-returns release show RELEASE")
+
+
+@release.command("show")
+def show(release_id: ReleaseId) -> None:
+    """One release: its pack, who signed it, its files, and how it differs from the version before."""
+    from send_returns.releases import audit as chain
+    from send_returns.releases import register
+
+    with _connected() as (connection, _):
+        one = register.find(connection, release_id)
+        signed, files = register.signatures(connection, one), register.files(connection, one)
+        changed, attempts = register.changes(connection, one), register.attempts(connection, one)
+        chain.record(connection, "read", release_id, getpass.getuser(), {"attempt": one.attempt}, "release_reader")
+    console = _console()
+    facts = _table("!", "")
+    facts.show_header = False
+    for name, value in (
+        ("Release", Text(one.release_id, style="bold")),
+        ("State", _state(one.state, is_rehearsal=one.is_rehearsal)),
+        ("Published", f"{one.published_at:%Y-%m-%d %H:%M} UTC" if one.published_at else ""),
+        ("Supersedes", f"v{one.supersedes}" if one.supersedes else ""),
+        ("Superseded by", f"v{one.superseded_by}" if one.superseded_by else ""),
+        ("Withdrawn", Text(f"{one.withdrawn_at:%Y-%m-%d}: {one.withdrawn_reason}") if one.withdrawn_at else ""),
+        ("Run", one.run_id),
+        ("Inputs", one.inputs_sha256),
+        ("Pack", one.pack_sha256),
+    ):
+        if value:
+            facts.add_row(name, value)
+    console.print(facts)
+    if signed:
+        table = _table("!For", "Signed by", "Role", "!Verdict", "!At", title="Signatures")
+        for by in signed:
+            said = f"{by.verdict}: {by.reason}" if by.reason else by.verdict
+            table.add_row(by.organisation, Text(by.name), Text(by.role), Text(said), f"{by.signed_at:%Y-%m-%d %H:%M}")
+        console.print(table)
+    if len(attempts) > 1:
+        table = _table("#Attempt", "!Pack", "Because", title="Attempts")
+        for number, pack, because in attempts:
+            table.add_row(str(number), pack[:12], Text(because or "First put forward."))
+        console.print(table)
+    table = _table("File", "#Bytes", "!SHA-256", title="Files")
+    for file in files:
+        table.add_row(Text(file.name), f"{file.bytes:,}", file.sha256[:12])
+    console.print(table)
+    if changed:
+        table = _table("In", "Measure", "!What", "#Count", title=f"Changes since v{one.supersedes}")
+        for change in changed:
+            table.add_row(Text(change.return_table), Text(change.measure), change.kind, f"{change.count:,}")
+        console.print(table)
+
+
+@release.command("withdraw")
+def withdraw(
+    release_id: ReleaseId,
+    reason: Annotated[str, typer.Option(help="Why it must not be used; its readers see this.")],
+    by: By = None,
+) -> None:
+    """Withdraw a published release: it stays readable, and says that and why it is not to be used."""
+    from send_returns.releases import register
+
+    with _connected() as (connection, _):
+        one = register.withdraw(connection, release_id, reason, by=by or getpass.getuser())
+    _console().print(f"{one.release_id} is withdrawn. Tell whoever received it.", soft_wrap=True)
+
+
+@signer.command("add")
+def signer_add(
+    username: Username,
+    organisation: Organisation,
+    *,
+    name: Annotated[str, typer.Option(help="The person's name, as it stands on the release.")],
+    role: Annotated[str, typer.Option(help="In which role the person signs, as it stands on the release.")],
+    from_on: Annotated[
+        date | None, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="The first day. [default: today]")
+    ] = None,
+    to_on: Annotated[
+        date | None, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="The last day. [default: open]")
+    ] = None,
+    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="Signs rehearsals, and nothing else.")] = False,
+    by: By = None,
+) -> None:
+    """Register who may sign. A user name is of one organisation, in every partnership."""
+    from send_returns.releases import register
+    from send_returns.releases.register import Signer
+
+    first = from_on or clock.today()
+    with _connected() as (connection, settings):
+        added = Signer(settings.partnership, organisation.value, username, name, role, first, to_on, rehearsal)
+        register.add_signer(connection, added, by=by or getpass.getuser())
+    _console().print(f"{username} signs for the {organisation.value} from {first}.")
+
+
+@signer.command("end")
+def signer_end(
+    username: Username,
+    on: Annotated[
+        date | None, typer.Option(parser=_day, metavar="YYYY-MM-DD", help="The last day. [default: today]")
+    ] = None,
+    by: By = None,
+) -> None:
+    """End a signer's term. What the person signed stays signed."""
+    from send_returns.releases import register
+
+    last = on or clock.today()
+    with _connected() as (connection, settings):
+        register.end_signer(connection, settings.partnership, username, last, by=by or getpass.getuser())
+    _console().print(f"{username} signs until {last} and not after it.")
+
+
+@signer.command("list")
+def signer_list() -> None:
+    """Every signer there has been: for whom, in which role, from which day to which."""
+    from send_returns.releases import register
+
+    with _connected() as (connection, settings):
+        found = register.signers(connection, settings.partnership)
+    console = _console()
+    if not found:
+        console.print("Nobody may sign yet: send-returns signer add")
+        return
+    table = _table("!For", "User", "Name", "Role", "!From", "!To", "!Signs")
+    for one in found:
+        table.add_row(
+            one.organisation,
+            Text(one.username),
+            Text(one.name),
+            Text(one.role),
+            str(one.from_on),
+            str(one.to_on or ""),
+            "rehearsals" if one.is_rehearsal else "releases",
+        )
+    console.print(table)
+
+
+@audit.callback(invoke_without_command=True)
+def list_events(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many entries, the newest first.")] = 20,
+    kind: Annotated[
+        str | None, typer.Option(help="run, gate, decision, signature, release, read or delivery. [default: all]")
+    ] = None,
+) -> None:
+    """What happened, the newest first: runs, gates, decisions, signatures, releases, reads, deliveries."""
+    from send_returns.releases import audit as chain
+
+    if context.invoked_subcommand:
+        return
+    with _connected() as (connection, _):
+        found = chain.events(connection, limit, kind)
+    console = _console()
+    if not found:
+        console.print("Nothing is on record yet.")
+        return
+    table = _table("#No", "!At", "!Kind", "Subject", "Who", "What")
+    for one in found:
+        who = one.person if one.database_role == one.person else f"{one.person}, as {one.database_role}"
+        what = ", ".join(
+            f"{name} {str(value)[:12]}" for name, value in one.detail.items() if not isinstance(value, bool) or value
+        )
+        table.add_row(
+            str(one.seq), f"{one.recorded_at:%Y-%m-%d %H:%M}", one.kind, Text(one.subject), Text(who), Text(what)
+        )
+    console.print(table)
+
+
+@audit.command("verify")
+def verify(
+    statements: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[RELEASE_JSON]...",
+            exists=True,
+            dir_okay=False,
+            help="The release.json of published packs: each knows an entry, so that an end that was cut off shows.",
+        ),
+    ] = None,
+) -> None:
+    """Work every hash of the audit out anew, and hold every release against what the audit says of it."""
+    from send_returns.releases import audit as chain
+
+    anchors = [_anchor(path) for path in statements or []]
+    with _connected() as (connection, _):
+        broken = chain.verify_chain(connection, anchors)
+        altered = chain.altered(connection)
+        newest = chain.newest(connection)
+    console = _console()
+    if broken is not None:
+        console.print(f"[red]The audit is broken at entry {broken}[/]: it is not as it was written, or it is gone.")
+    for release_id in altered:
+        console.print(f"[red]{release_id} is not what the audit says became of it.[/]", soft_wrap=True)
+    if broken is not None or altered:
+        raise typer.Exit(1)
+    console.print(f"The audit is whole: {newest.seq:,} entries, the newest {newest.sha256}.", soft_wrap=True)
+
+
+def _anchor(path: Path) -> "Anchor":
+    from send_returns.releases.audit import Anchor
+
+    try:
+        said = json.loads(path.read_bytes())["audit"]
+        return Anchor(int(said["seq"]), str(said["sha256"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise Failure(f"{path} is not the release.json of a pack.") from error
