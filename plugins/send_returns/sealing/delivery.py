@@ -6,7 +6,6 @@ Sending to a portal is not here: that stays a person's act.
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Literal
 
 from send_returns.failure import Failure
 from send_returns.landing import stores
@@ -27,13 +26,14 @@ class Delivery:
     name: str
     sha256: str
     bytes: int
-    outcome: Literal["delivered", "same"]
+    outcome: stores.Put
 
 
 def deliver(settings: Settings, pack: Path, place: str, on: date, *, is_child_level: bool) -> Delivery:
     """Bring a published pack to a place, as one file that is there whole or not at all.
 
-    Child-level packs go encrypted to those registered on that day, all others as a plain tar.
+    Child-level packs go encrypted to those registered on that day, all others as a plain tar. Beside it goes the notice
+    that the version before has been superseded, if there was one.
 
     Args:
         settings: for the register, and for the keys by which servers are reached.
@@ -50,8 +50,15 @@ def deliver(settings: Settings, pack: Path, place: str, on: date, *, is_child_le
     """
     file = parcel.encrypted(settings, pack, on) if is_child_level else parcel.plain(settings, pack)
     store = stores.store(settings, place, "destination")
+    outcome = _put(store, file)
+    for notice in parcel.notices(settings, pack):
+        _put(store, notice)
+    return Delivery(store.shown, file.name, digest(file), file.stat().st_size, outcome)
+
+
+def _put(store: stores.Store, file: Path) -> stores.Put:
     try:
-        outcome = store.put(file, file.name)
+        return store.put(file, file.name)
     except stores.OtherFile:
         raise NotDelivered(
             f"{store.shown} holds another file called {file.name}: nothing was written over. Find out whose it is, and"
@@ -59,4 +66,3 @@ def deliver(settings: Settings, pack: Path, place: str, on: date, *, is_child_le
         ) from None
     except OSError as error:
         raise NotDelivered(f"{store.shown} did not take {file.name} ({error.strerror}): deliver it again.") from None
-    return Delivery(store.shown, file.name, digest(file), file.stat().st_size, outcome)

@@ -15,12 +15,13 @@ from typing import BinaryIO
 import pyrage
 
 from send_returns.failure import Failure
-from send_returns.sealing import recipients, verify_pack
-from send_returns.sealing.files import alone, digest, sync
+from send_returns.sealing import recipients, release_file, verify_pack
+from send_returns.sealing.files import alone, digest, sync, write
 from send_returns.sealing.keys import public_keys
 from send_returns.settings import Settings
 
 FOLDER = "sealed"
+_NAME = "{return}_{partnership}_{as_of}_v{version}"
 
 
 class ParcelRefused(Failure):
@@ -35,7 +36,7 @@ def name_of(settings: Settings, pack: Path) -> str:
     report = verify_pack.check(pack, own)
     if report.exit_code or report.release is None:
         raise ParcelRefused(f"{pack} is not to be sent: " + "; ".join(report.lines()))
-    return "{return}_{partnership}_{as_of}_v{version}".format_map(report.release)
+    return _NAME.format_map(report.release)
 
 
 def plain(settings: Settings, pack: Path) -> Path:
@@ -68,6 +69,19 @@ def encrypted(settings: Settings, pack: Path, on: date, keys: Sequence[str] | No
             return _kept(closed, final)
         finally:
             work.unlink(missing_ok=True)
+
+
+def notices(settings: Settings, pack: Path) -> list[Path]:
+    """The files that say of the version before a published pack that it was superseded, in `<home>/sealed/`."""
+    release = verify_pack.read_release((pack / verify_pack.RELEASE).read_bytes())
+    if release["supersedes"] is None:
+        return []
+    earlier = _NAME.format_map(release | {"version": release["supersedes"]["version"]})
+    found = []
+    for name, content in release_file.notice(pack, earlier).items():
+        found.append(settings.folder(FOLDER) / name)
+        write(found[-1], content)
+    return found
 
 
 def write_tar(pack: Path, name: str, as_of: date, file: BinaryIO) -> None:

@@ -294,7 +294,6 @@ def _newer(release: Mapping[str, Any], pack: Path) -> tuple[list[Problem], list[
                     beside[entry.name] = int(other[2])
     except OSError:
         return [], []
-    problems: list[Problem] = []
     notes = []
     for name in sorted(beside, key=lambda name: (-beside[name], name))[:MOST_VERSIONS]:
         found = _signed_release(pack.resolve().parent / name)
@@ -305,8 +304,8 @@ def _newer(release: Mapping[str, Any], pack: Path) -> tuple[list[Problem], list[
         ):
             by = found["key"]["fingerprint"]
             more = f"version {found['version']} lies beside it, {shown(name)}, signed by key {by}"
-            problems.append(Problem(RELEASE, "older", more))
-    return problems[:1], notes
+            return [Problem(RELEASE, "older", more)], notes
+    return [], notes
 
 
 def _signed_release(path: Path) -> dict[str, Any] | None:
