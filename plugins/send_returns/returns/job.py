@@ -39,6 +39,13 @@ class Job:
     figures: Figures | None
 
     @property
+    def frame(self) -> pl.DataFrame:
+        """The figures of a statistical return. Raises TypeError for another, which has none."""
+        if self.figures is None:
+            raise TypeError(f"{self.declaration.return_name} has no figures")
+        return self.figures.frame
+
+    @property
     def footer(self) -> str:
         """What stands at the foot of every page: which release it is, and what may be done with it."""
         run = self.proof.run

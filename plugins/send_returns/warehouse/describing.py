@@ -73,7 +73,8 @@ def tables(manifest: "Manifest") -> list[Table]:
                     column.name,
                     str(column.data_type),
                     " ".join(column.description.split()),
-                    None if name in dimensions.values() else dimensions.get(column.name),
+                    # Dimensions and what refers to them are of one schema: a return is read by others than its marts.
+                    dimensions.get(column.name) if schema == "marts" and name not in dimensions.values() else None,
                 )
                 for column in model.columns.values()
             ),

@@ -1,13 +1,25 @@
 """Pages of a return as HTML: one file each that asks for nothing else, and that reads on a phone and in print."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from send_returns.returns.job import REHEARSAL, Job
 from send_returns.returns.pages import long_date, uk_date, words
 
 TEMPLATES = Path(__file__).parent
+
+
+class Link(NamedTuple):
+    """A text of a table that leads somewhere on the page."""
+
+    text: str
+    href: str
+
+
+Text = str | Link
 
 _templates = Environment(
     loader=FileSystemLoader(TEMPLATES),
@@ -17,7 +29,14 @@ _templates = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-_templates.filters |= {"uk_date": uk_date, "long_date": long_date, "words": words}
+
+
+def _breakable(text: str) -> Markup:
+    """A text whose long codes may be broken at their underscores."""
+    return escape(text).replace("_", Markup("_<wbr>"))
+
+
+_templates.filters |= {"uk_date": uk_date, "long_date": long_date, "words": words, "breakable": _breakable}
 
 
 def page(job: Job, template: str, **values: object) -> bytes:
