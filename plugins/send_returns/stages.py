@@ -162,12 +162,15 @@ def gate(settings: Settings, run_id: str) -> dict[str, Any]:
 
 
 def publish(settings: Settings, run_id: str, output: Path) -> dict[str, Any]:
-    """Render every declared return of the live run into `output`, sealed by a manifest, and the data dictionary."""
+    """Render every declared return of the live run into `output`, sealed; the data dictionary; how to check a pack."""
     from send_returns import returns
     from send_returns.returns import dictionary
+    from send_returns.sealing import guide
 
     def work() -> dict[str, Any]:
-        return {**returns.publish(settings, run_id, output), **dictionary.write(settings, output)}
+        published = {**returns.publish(settings, run_id, output), **dictionary.write(settings, output)}
+        guide.write_beside(output)
+        return published
 
     return _timed(settings, run_id, "publish", work)
 

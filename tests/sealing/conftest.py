@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,24 @@ import pytest
 
 from send_returns.returns.pack import digest, seal, staged
 from send_returns.sealing import keys
-from send_returns.sealing.release_file import Release, Signer, Superseded, finish
+from send_returns.sealing.release_file import finish
 from send_returns.settings import Settings
 
 AS_OF = date(2026, 11, 24)
-SIGNERS = (
-    Signer("icb", "Zoë O'Neill", "Chief Nurse", "zoneill", datetime(2026, 11, 25, 9, 30, tzinfo=UTC)),
-    Signer("council", "Ada Byron", "Director of Education", "abyron", datetime(2026, 11, 25, 8, 0, tzinfo=UTC)),
-)
+SIGNERS = [
+    {
+        "organisation": "council",
+        "name": "Ada Byron",
+        "role": "Director of Education",
+        "signed_at": "2026-11-25T08:00:00.123456+00:00",
+    },
+    {
+        "organisation": "icb",
+        "name": "Zoë O'Neill",
+        "role": "Chief Nurse",
+        "signed_at": "2026-11-25T09:30:00+00:00",
+    },
+]
 
 
 class Installation:
@@ -39,10 +48,9 @@ class Installation:
     def place(self, version: int, return_name: str = "area_send_annex_a") -> Path:
         return self.output / return_name / "hertfordshire" / AS_OF.isoformat() / f"v{version}"
 
-    def publish(self, version: int = 1, return_name: str = "area_send_annex_a", **changes: Any) -> Path:
-        """A sealed pack of four files; `changes` are of the release."""
+    def publish(self, version: int = 1, return_name: str = "area_send_annex_a", /, **changes: Any) -> Path:
+        """A sealed pack of four files; `changes` are of its statement."""
         final = self.place(version, return_name)
-        earlier = self.place(version - 1, return_name) / "manifest.json"
         with staged(final) as folder:
             (folder / "List_1.csv").write_bytes(b"Unique ID\r\n" + b"".join(b"%05d\r\n" % row for row in range(400)))
             (folder / "List_2.csv").write_bytes(b"")
@@ -58,19 +66,21 @@ class Installation:
                     "run_id": f"r{version}",
                 },
             )
-            release = Release(
-                f"release-{version}",
-                return_name,
-                "hertfordshire",
-                AS_OF,
-                version,
-                digest(folder / "manifest.json"),
-                Superseded(version - 1, digest(earlier)) if earlier.exists() else None,
-                SIGNERS,
-                is_rehearsal=False,
-                audit_anchor="ab" * 32,
-            )
-            finish(folder, replace(release, **changes), keys.current(self.settings))
+            statement = {
+                "release_id": f"{return_name}-hertfordshire-{AS_OF}-v{version}",
+                "return": return_name,
+                "partnership": "hertfordshire",
+                "as_of": AS_OF.isoformat(),
+                "version": version,
+                "rehearsal": False,
+                "run_id": f"r{version}",
+                "inputs_sha256": "cd" * 32,
+                "pack_sha256": digest(folder / "manifest.json"),
+                "supersedes": version - 1 if version > 1 else None,
+                "signers": SIGNERS,
+                "audit": {"seq": 7, "sha256": "ab" * 32},
+            }
+            finish(folder, statement | changes, keys.current(self.settings))
         return final
 
 

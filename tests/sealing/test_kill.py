@@ -14,16 +14,17 @@ KILLS = 50
 # A process that publishes version after version; each is a child of it, and it says when the child begins.
 PUBLISHER = """
 import json, os, random, sys, time
-from dataclasses import replace
-from datetime import UTC, date, datetime
 from pathlib import Path
 from send_returns.returns.pack import digest, seal, staged
 from send_returns.sealing import keys, verify_pack
-from send_returns.sealing.release_file import Release, Signer, finish
+from send_returns.sealing.release_file import finish
 from send_returns.settings import Settings
 
 place, key, seed = Path(sys.argv[2]), keys.current(Settings(home=Path(sys.argv[1]))), random.Random(int(sys.argv[3]))
-SIGNERS = tuple(Signer(of, "A Person", "Director", of, datetime(2026, 11, 25, tzinfo=UTC)) for of in ("council", "icb"))
+SIGNERS = [
+    {"organisation": of, "name": "A Person", "role": "Director", "signed_at": "2026-11-25T08:00:00+00:00"}
+    for of in ("council", "icb")
+]
 FILES = {f"file_{number}": seed.randbytes(seed.randrange(200_000)) for number in range(12)}
 
 
@@ -31,11 +32,10 @@ def publish(version):
     with staged(place / f"v{version}") as folder:
         for name, content in FILES.items():
             (folder / name).write_bytes(content)
-        said = {"return": "sen2", "partnership": "hertfordshire", "as_of": "2026-11-24"}
-        seal(folder, said | {"version": version, "run_id": "r1"})
-        manifest = digest(folder / "manifest.json")
-        day = date(2026, 11, 24)
-        finish(folder, Release("x", "sen2", "hertfordshire", day, version, manifest, None, SIGNERS, False, ""), key)
+        said = {"return": "sen2", "partnership": "hertfordshire", "as_of": "2026-11-24", "version": version}
+        seal(folder, said)
+        said |= {"release_id": "x", "pack_sha256": digest(folder / "manifest.json"), "supersedes": None}
+        finish(folder, said | {"signers": SIGNERS, "rehearsal": False}, key)
 
 
 def child(version):

@@ -76,7 +76,7 @@ def notices(settings: Settings, pack: Path) -> list[Path]:
     release = verify_pack.read_release((pack / verify_pack.RELEASE).read_bytes())
     if release["supersedes"] is None:
         return []
-    earlier = _NAME.format_map(release | {"version": release["supersedes"]["version"]})
+    earlier = _NAME.format_map(release | {"version": release["supersedes"]})
     found = []
     for name, content in release_file.notice(pack, earlier).items():
         found.append(settings.folder(FOLDER) / name)
