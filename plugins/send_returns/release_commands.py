@@ -2,12 +2,12 @@
 
 import getpass
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
@@ -90,6 +90,10 @@ def _table(*heads: str, title: str | None = None) -> Table:
     return table
 
 
+def _at(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
 def _state(state: str, *, is_rehearsal: bool = False) -> Text:
     return Text(state + (", rehearsal" if is_rehearsal else ""), style=STATES.get(state, ""))
 
@@ -107,12 +111,12 @@ def releases(
     if not found:
         console.print("There is no release yet.")
         return
-    table = _table("!Release", "!State", "!Published", "Supersedes")
+    table = _table("!Release", "!State", "!Published, UTC", "Supersedes")
     for one in found:
         table.add_row(
             one.release_id,
             _state(one.state, is_rehearsal=one.is_rehearsal),
-            f"{one.published_at:%Y-%m-%d %H:%M}" if one.published_at else "",
+            _at(one.published_at) if one.published_at else "",
             f"v{one.supersedes}" if one.supersedes else "",
         )
     console.print(table)
@@ -136,10 +140,10 @@ def show(release_id: ReleaseId) -> None:
     for name, value in (
         ("Release", Text(one.release_id, style="bold")),
         ("State", _state(one.state, is_rehearsal=one.is_rehearsal)),
-        ("Published", f"{one.published_at:%Y-%m-%d %H:%M} UTC" if one.published_at else ""),
+        ("Published", f"{_at(one.published_at)} UTC" if one.published_at else ""),
         ("Supersedes", f"v{one.supersedes}" if one.supersedes else ""),
         ("Superseded by", f"v{one.superseded_by}" if one.superseded_by else ""),
-        ("Withdrawn", Text(f"{one.withdrawn_at:%Y-%m-%d}: {one.withdrawn_reason}") if one.withdrawn_at else ""),
+        ("Withdrawn", Text(f"{_at(one.withdrawn_at)} UTC: {one.withdrawn_reason}") if one.withdrawn_at else ""),
         ("Run", one.run_id),
         ("Inputs", one.inputs_sha256),
         ("Pack", one.pack_sha256),
@@ -148,10 +152,10 @@ def show(release_id: ReleaseId) -> None:
             facts.add_row(name, value)
     console.print(facts)
     if signed:
-        table = _table("!For", "Signed by", "Role", "!Verdict", "!At", title="Signatures")
+        table = _table("!For", "Signed by", "Role", "Verdict", "!At, UTC", title="Signatures")
         for by in signed:
             said = f"{by.verdict}: {by.reason}" if by.reason else by.verdict
-            table.add_row(by.organisation, Text(by.name), Text(by.role), Text(said), f"{by.signed_at:%Y-%m-%d %H:%M}")
+            table.add_row(by.organisation, Text(by.name), Text(by.role), Text(said), _at(by.signed_at))
         console.print(table)
     if len(attempts) > 1:
         table = _table("#Attempt", "!Pack", "Because", title="Attempts")
@@ -271,16 +275,27 @@ def list_events(
     if not found:
         console.print("Nothing is on record yet.")
         return
-    table = _table("#No", "!At", "!Kind", "Subject", "Who", "What")
+    table = _table("#No", "!At, UTC", "!Kind", "What")
     for one in found:
-        who = one.person if one.database_role == one.person else f"{one.person}, as {one.database_role}"
-        what = ", ".join(
-            f"{name} {str(value)[:12]}" for name, value in one.detail.items() if not isinstance(value, bool) or value
-        )
-        table.add_row(
-            str(one.seq), f"{one.recorded_at:%Y-%m-%d %H:%M}", one.kind, Text(one.subject), Text(who), Text(what)
-        )
+        told = Text(one.subject)
+        told.append(f"\n{one.person} as {one.database_role.removeprefix('release_')}" + _told(one.detail), style="dim")
+        table.add_row(str(one.seq), _at(one.recorded_at), one.kind, told)
     console.print(table)
+
+
+def _told(detail: Mapping[str, Any]) -> str:
+    """What an entry holds, in a line: what was found or done first, then by which hashes."""
+    words = [str(detail[name]) for name in ("state", "status", "verdict", "kind", "organisation") if name in detail]
+    for name, value in detail.items():
+        if name in ("content_sha256", "partnership"):
+            continue
+        if name.endswith("_sha256"):
+            words.append(f"{name.removesuffix('_sha256')} {str(value)[:8]}")
+        elif isinstance(value, bool):
+            words += [name] if value else []
+        elif str(value) not in words:
+            words.append(f"{name.removesuffix('_id').replace('_', ' ')} {value}")
+    return ": " + ", ".join(words) if words else ""
 
 
 @audit.command("verify")
@@ -310,7 +325,8 @@ def verify(
         console.print(f"[red]{release_id} is not what the audit says became of it.[/]", soft_wrap=True)
     if broken is not None or altered:
         raise typer.Exit(1)
-    console.print(f"The audit is whole: {newest.seq:,} entries, the newest {newest.sha256}.", soft_wrap=True)
+    console.print(f"The audit is whole: {newest.seq:,} entries, and every release is as it says.")
+    console.print(f"Newest entry: {newest.sha256}")
 
 
 def _anchor(path: Path) -> "Anchor":

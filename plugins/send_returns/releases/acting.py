@@ -29,10 +29,13 @@ class Refused(Failure):
         self.rule, self.sqlstate = rule, sqlstate
 
 
+_NOT_THERE = "its state does not lead there: `send-returns release show` says where it stands."
 _SAID = {
     "passed_its_gate": "its run has not passed the gate on these inputs: pass it through the gate, then draft again.",
     "of_a_run": "there is no such run of this partnership and date with these inputs: open the run first.",
-    "only_allowed_moves": "its state does not lead there: `send-returns release show` says where it stands.",
+    "only_allowed_moves": _NOT_THERE,
+    "published_says_when": _NOT_THERE,
+    "superseded_says_by_what": _NOT_THERE,
     "one_signature_of_an_organisation": "that organisation has signed this pack already.",
     "one_signature_of_a_person": "that person has signed this pack already.",
     "of_what_was_put_forward": "that is not the pack which was put forward: read the newest draft, and sign that.",
@@ -48,6 +51,7 @@ _SAID = {
     "published_stays": "it is published and stays as it is: a correction is a new version.",
     "says_what_changed": "it does not say what changed since the version that it supersedes: draft it again.",
     "withdrawn_says_why": "a withdrawal says why: give a reason.",
+    "release_withdrawn_reason_check": "a withdrawal says why: give a reason.",
     "one_term_at_a_time": "that person is a signer already: end that term first.",
     "signer_username_organisation_is_rehearsal_fkey": "that user name is of another organisation, or one is of"
     " rehearsals and the other is not: a person has one name for each.",
@@ -59,18 +63,24 @@ _SAID = {
 
 @contextmanager
 def acting(connection: psycopg.Connection, role: Role | None, by: str = MACHINE, of: str = "") -> Iterator[None]:
-    """Act as `role` (None: as the owner) for the person `by`, in a transaction or a part of one.
+    """Act as `role` (None: as the owner) for the person `by`, in a transaction, which is the caller's if it has one.
 
     Raises Refused, which begins with `of`, when a rule of the database is broken.
     """
     try:
         with connection.transaction():
-            [(before,)] = connection.execute("select current_setting('role')").fetchall()
+            [(before, person)] = connection.execute(
+                "select current_setting('role'), current_setting('send_returns.person', true)"
+            ).fetchall()
             name = sql.SQL("none") if role is None else sql.Identifier(role)
             connection.execute(sql.SQL("set local role {}").format(name))
             connection.execute("select set_config('send_returns.person', %s, true)", [_plain(by)])
             yield
-            connection.execute("select set_config('role', %s, true)", [before])
+            # The person stays until the end of the transaction, when some of the audit is written.
+            connection.execute(
+                "select set_config('role', %s, true), set_config('send_returns.person', %s, true)",
+                [before, person or _plain(by)],
+            )
     except psycopg.Error as error:
         rule = error.diag.constraint_name or ""
         if rule not in _SAID:

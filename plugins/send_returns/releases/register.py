@@ -256,7 +256,7 @@ def sign(
             "insert into release.signature (release_id, attempt, organisation, partnership, is_rehearsal, pack_sha256,"
             " username, from_on, verdict, reason) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [
-                *(release_id, release.attempt, signer.organisation, release.partnership, signer.is_rehearsal),
+                *(release_id, release.attempt, signer.organisation, release.partnership, release.is_rehearsal),
                 *(pack_sha256, username, signer.from_on, verdict, reason),
             ],
         )
