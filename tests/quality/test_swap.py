@@ -177,3 +177,31 @@ def test_who_reads_marts_is_let_in_and_reads_a_fact_with_its_dimensions_and_no_j
     rebuild()
     swap.swap(candidate, "r1")
     assert connection.execute("select to_regclass('stars.fct_use')").fetchone() == (None,)
+
+
+BLOCKED = "update audit.check_result set is_blocking = true"
+
+
+def test_what_passed_its_gate_is_on_record_with_its_inputs(
+    candidate: Settings, connection: psycopg.Connection, rebuild: Callable[[], None]
+) -> None:
+    gate(candidate, "r1")
+    [(rules,)] = connection.execute("select count(*) from audit.check_result").fetchall()
+    passes = "select run_id, inputs_sha256, rules from audit.gate_pass"
+    assert connection.execute(passes).fetchall() == [("r1", "0" * 64, rules)]
+    rebuild()
+    swap.swap(candidate, "r1")
+    assert len(connection.execute(passes).fetchall()) == 1
+
+
+@pytest.mark.parametrize(
+    "spoil", ["update audit.check_result set is_blocking = true", "delete from audit.check_result"]
+)
+def test_the_database_lets_nothing_live_that_did_not_pass(
+    spoil: str, candidate: Settings, connection: psycopg.Connection
+) -> None:
+    connection.execute(spoil.encode())
+    with pytest.raises(psycopg.errors.CheckViolation):
+        swap.swap(candidate, "r1")
+    assert connection.execute("select to_regnamespace('returns')").fetchone() == (None,)
+    assert connection.execute("select count(*) from audit.gate_pass").fetchone() == (0,)

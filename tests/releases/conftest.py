@@ -14,7 +14,7 @@ import pytest
 from psycopg import sql
 
 from send_returns import warehouse
-from send_returns.releases import register
+from send_returns.releases import audit, register
 from send_returns.releases.register import File, Release, Signer
 from send_returns.settings import Settings
 from send_returns.warehouse import embedded
@@ -91,9 +91,34 @@ class Line:
         return release
 
     def publish(self, release: Release) -> Release:
-        from send_returns.releases import audit
-
         return register.publish(self.connection, release.release_id, audit.newest(self.connection))
+
+
+def prepare(settings: Settings) -> None:
+    """Two runs that passed their gate, one that did not, and the signers."""
+    with warehouse.connect(settings) as connection:
+        for run in (FIRST, LATER, FAILED):
+            connection.execute(
+                "insert into audit.run (run_id, partnership, as_of, mode, code_version, manifest_sha256, status)"
+                " values (%s, %s, %s, 'full', 'test', %s, 'built')",
+                [run.run_id, HERTS, AS_OF, run.manifest_sha256],
+            )
+            connection.execute(
+                "insert into audit.check_result values"
+                " (%s, '101a', 'annex_a', 'error', 'pass', 0, 60, 'any', %s, 'Date of birth is missing.')",
+                [run.run_id, run == FAILED],
+            )
+            connection.execute(
+                "update audit.run set status = %s where run_id = %s",
+                ["failed" if run == FAILED else "passed", run.run_id],
+            )
+            if run != FAILED:
+                connection.execute(
+                    "insert into audit.gate_pass (run_id, inputs_sha256) values (%s, %s)",
+                    [run.run_id, run.manifest_sha256],
+                )
+        for signer in SIGNERS:
+            register.add_signer(connection, signer, by="registrar")
 
 
 @pytest.fixture(scope="session")
@@ -101,29 +126,7 @@ def database(
     new_database: Callable[[Path], AbstractContextManager[Settings]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Settings]:
     with new_database(tmp_path_factory.mktemp("releases") / "home") as settings:
-        with warehouse.connect(settings) as connection:
-            for run in (FIRST, LATER, FAILED):
-                connection.execute(
-                    "insert into audit.run (run_id, partnership, as_of, mode, code_version, manifest_sha256, status)"
-                    " values (%s, %s, %s, 'full', 'test', %s, 'built')",
-                    [run.run_id, HERTS, AS_OF, run.manifest_sha256],
-                )
-                connection.execute(
-                    "insert into audit.check_result values"
-                    " (%s, '101a', 'annex_a', 'error', 'pass', 0, 60, 'any', %s, 'Date of birth is missing.')",
-                    [run.run_id, run == FAILED],
-                )
-                connection.execute(
-                    "update audit.run set status = %s where run_id = %s",
-                    ["failed" if run == FAILED else "passed", run.run_id],
-                )
-                if run != FAILED:
-                    connection.execute(
-                        "insert into audit.gate_pass (run_id, inputs_sha256) values (%s, %s)",
-                        [run.run_id, run.manifest_sha256],
-                    )
-            for signer in SIGNERS:
-                register.add_signer(connection, signer, by="registrar")
+        prepare(settings)
         yield settings
 
 

@@ -74,6 +74,20 @@ def test_what_was_read_is_recorded_for_a_person(line: Line) -> None:
         audit.record(line.connection, "signature", line.return_name, COUNCIL)  # type: ignore[arg-type]
 
 
+def test_a_trigger_of_ones_own_records_nothing_that_was_not(connection: psycopg.Connection) -> None:
+    with connection.transaction(force_rollback=True):
+        connection.execute("set local role release_reader")
+        connection.execute("create temporary table mine (kind text)")
+        connection.execute(
+            "create function pg_temp.forge() returns trigger language plpgsql as $$ begin insert into audit.event"
+            " (person, kind, subject) values ('dcs.council', new.kind, 'sen2'); return null; end $$"
+        )
+        connection.execute("create trigger forge after insert on mine for each row execute function pg_temp.forge()")
+        # What the database records says as which role, which nobody else has the right to say.
+        with pytest.raises(psycopg.errors.NotNullViolation, match="database_role"):
+            connection.execute("insert into mine values ('signature')")
+
+
 def test_writers_at_once_make_one_chain(database: Settings, connection: psycopg.Connection) -> None:
     before = audit.newest(connection).seq
     ready = threading.Barrier(6)

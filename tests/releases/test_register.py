@@ -112,6 +112,7 @@ def test_a_rejection_says_why_and_leads_back_to_a_draft(line: Line) -> None:
     assert register.attempts(line.connection, back)[1][2] == f"Rejected by {COUNCIL}: List 2 is short of a school."
     assert register.files(line.connection, back) == register.files(line.connection, release)
     assert register.signatures(line.connection, back) == []
+    assert register.sign(*key, "List 2 is short of a school.") == back
     assert line.reach("published").attempt == 2
 
 
@@ -173,8 +174,10 @@ def test_a_run_that_did_not_pass_gets_no_further_than_a_draft(line: Line) -> Non
 
 def test_a_draft_of_a_version_that_is_not_due_is_refused(line: Line) -> None:
     line.reach("published")
-    with pytest.raises(Refused, match="version 2 is due, not 1"):
-        line.draft(LATER, "corrected", version=1)
+    with pytest.raises(Refused, match="version 2 is due, not 3"):
+        line.draft(LATER, "corrected", version=3)
+    with pytest.raises(Refused, match="the same inputs must make the same bytes"):
+        line.draft(FIRST, "other bytes")
 
 
 def test_nobody_signs_who_is_not_registered_or_whose_time_is_over(line: Line) -> None:

@@ -171,6 +171,11 @@ def open_draft(
         if opened and (opened.pack_sha256, opened.run_id) == (pack_sha256, run.run_id):
             return opened
         due = opened.version if opened else _next(connection, run, return_name)
+        if published and version == published.version:
+            raise Refused(
+                f"{published.release_id}: it is published, and run {run.run_id} made another pack of it: the same inputs"
+                " must make the same bytes."
+            )
         if version != due:
             raise Refused(f"{return_name} as of {run.as_of}: version {due} is due, not {version}: draft it again.")
         supersedes = published.version if published else None
@@ -246,7 +251,11 @@ def sign(
         said = connection.execute(
             "select from release.signature"
             " where (release_id, pack_sha256, username, verdict) = (%s, %s, %s, %s) and attempt = %s",
-            [release_id, pack_sha256, username, verdict, release.attempt],
+            [
+                *(release_id, pack_sha256, username, verdict),
+                # What was rejected is a draft by now.
+                release.attempt - (verdict == "reject" and release.state == "draft"),
+            ],
         ).fetchone()
         signer = _signer_today(connection, release, username)
     if said is not None:

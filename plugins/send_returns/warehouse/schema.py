@@ -13,7 +13,7 @@ LOCK = 0x5E4D0001
 
 
 class MigrationError(Failure):
-    """A migration that was applied has since been edited; write a new one instead."""
+    """A migration cannot be applied: it has been edited since it was, or its user may not do what is in it."""
 
 
 def migrate(settings: Settings) -> list[str]:
@@ -46,7 +46,13 @@ def _apply(connection: psycopg.Connection) -> list[str]:
             if known[file.name] != digest:
                 raise MigrationError(f"Migration {file.name} was changed after it was applied: add a new file instead.")
             continue
-        connection.execute(text.encode())
+        try:
+            connection.execute(text.encode())
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise MigrationError(
+                f"Migration {file.name}: {connection.info.user} has not the right to it. Roles that it may not make,"
+                " somebody else must make and grant to it (with set true): docs/decisions/0017 names them."
+            ) from error
         connection.execute("insert into warehouse.migration (name, sha256) values (%s, %s)", [file.name, digest])
         applied.append(file.name)
     return applied
