@@ -173,8 +173,8 @@ def open_draft(
         due = opened.version if opened else _next(connection, run, return_name)
         if published and version == published.version:
             raise Refused(
-                f"{published.release_id}: it is published, and run {run.run_id} made another pack of it: the same inputs"
-                " must make the same bytes."
+                f"{published.release_id}: it is published, and run {run.run_id} made another pack of it:"
+                " the same inputs must make the same bytes."
             )
         if version != due:
             raise Refused(f"{return_name} as of {run.as_of}: version {due} is due, not {version}: draft it again.")
