@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+import yaml
 
-from send_returns.settings import Settings
+from send_returns.settings import PROJECT, Settings
 from send_returns.warehouse import connect
 
 _SHARED = """
@@ -87,14 +88,45 @@ _CHILD = """
 """
 
 
+# What the rules of the SEN2 return read beside its own tables.
+_BESIDE = """
+create table candidate_intermediate.int_sen2__returned (record text, _delivery_id bigint, _row_number integer);
+create table candidate_staging.stg_school_census__pupil (person_id text, upn text);
+create table candidate_staging.stg_gias__establishment (urn text, closed_on date);
+"""
+_STAGED = ("person", "request", "assessment", "named_plan", "plan_detail", "active_plan", "placement", "need")
+_SEN2_ROWS = """
+insert into candidate_returns.return_sen2__header (partnership, sen2tableid, collection, year, referencedate, lea)
+values ('hertfordshire', 1, 'SEN2', 2026, '2026-01-15', '919');
+insert into candidate_returns.return_sen2__person (partnership, person_id, persontableid, sen2tableid, surname,
+    forename, personbirthdate, sex, ethnicity, postcode, upn, rows_as_sent)
+values ('hertfordshire', 'p1', 1, 1, 'Ash', 'Anna', '2012-02-29', 'F', 'WBRI', 'SG1 1AA', 'A000000000000', 1);
+"""
+
+
+def _make_sen2(connection: psycopg.Connection) -> None:
+    """The tables of the SEN2 return as the project has them, with one child in them."""
+    models = PROJECT / "dbt_project" / "models" / "returns" / "_sen2__models.yml"
+    for model in yaml.safe_load(models.read_text(encoding="utf-8"))["models"]:
+        columns = ", ".join(f"{column['name']} {column['data_type']}" for column in model["columns"])
+        connection.execute(f"create table candidate_returns.{model['name']} ({columns})".encode())
+    connection.execute(_BESIDE.encode())
+    for name in _STAGED:
+        connection.execute(
+            f"create table candidate_staging.stg_sen2__{name} (_delivery_id bigint, _row_number integer)".encode()
+        )
+    connection.execute(_SEN2_ROWS.encode())
+
+
 def _make_tables(connection: psycopg.Connection) -> None:
     """Empty candidate lists and a mart beside them, in fresh candidate schemas."""
-    for schema in ("candidate_returns", "candidate_marts"):
+    for schema in ("candidate_returns", "candidate_marts", "candidate_staging", "candidate_intermediate"):
         connection.execute(f"drop schema if exists {schema} cascade".encode())
         connection.execute(f"create schema {schema}".encode())
     connection.execute(f"create table candidate_returns.return_annex_a__list_1 ({_SHARED}, {_PLAN})".encode())
     connection.execute(f"create table candidate_returns.return_annex_a__list_2 ({_SHARED})".encode())
     connection.execute("create table candidate_marts.fct_child (person_id text)")
+    _make_sen2(connection)
 
 
 def _make_candidate(connection: psycopg.Connection, plans: int = 40, support: int = 60) -> None:

@@ -20,7 +20,7 @@ def test_the_hand_written_query_and_the_gate_count_the_same(
         delete from raw_council.sen2__requests where requeststableid = '7';
         update landing.arrival set state = 'stale'
     """)
-    gating.judge(candidate, "r1")
+    gating.judge(candidate, "r1", stops="release")
     results = connection.execute("select rule, failing_rows, checked_rows from audit.check_result").fetchall()
 
     assert ask(candidate, "r1") == {rule: (failing, checked) for rule, failing, checked in results}

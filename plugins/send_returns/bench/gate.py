@@ -18,7 +18,8 @@ REPEATS = 3
 def gate_ratio(settings: Settings, run_id: str) -> dict[str, Any]:
     """Seconds of both, medians of three interleaved runs on what the run built, be it candidate still or live already.
 
-    Writes the run's findings and results again, the same ones; swaps nothing. Imports are not counted.
+    Writes the findings and results of the rules that stop a release again, the same ones; swaps nothing. Imports are
+    not counted.
     """
     with connect(settings, purpose="send-returns bench") as connection:
         row = connection.execute("select to_regnamespace('candidate_returns') is null").fetchone()
@@ -26,7 +27,7 @@ def gate_ratio(settings: Settings, run_id: str) -> dict[str, Any]:
     judged, asked, rules = [], [], 0
     for _ in range(REPEATS):
         started = clock.monotonic()
-        gating.judge(settings, run_id, schemas)
+        gating.judge(settings, run_id, schemas, "release")
         judged.append(clock.monotonic() - started)
         started = clock.monotonic()
         rules = len(ask(settings, run_id, schemas))

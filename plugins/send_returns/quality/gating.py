@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from send_returns import layouts
+from send_returns import feeds, layouts
 from send_returns.quality import rules
 from send_returns.quality.failures import GateFailed
 from send_returns.quality.rules import Rule, literal
@@ -21,6 +21,10 @@ AUDIT_SCHEMA, COUNTS = "candidate_audit", "rule_count"
 LOCK = 0x5E4D0003
 
 
+# Of a list; other tables number their rows themselves.
+_IN_ORDER = 'row_number() over (order by unique_id collate "C", person_id)'
+
+
 class _Question:
     """A run's rules as SQL over its candidate, and the tables of `candidate_audit` that hold their answers.
 
@@ -28,14 +32,22 @@ class _Question:
     for each row that a scan checked, with a flag for each of the scan's rules; `rule_count` is a view that counts them.
     """
 
-    def __init__(self, connection: psycopg.Connection, run_id: str) -> None:
+    def __init__(self, connection: psycopg.Connection, run_id: str, stops: rules.Stops | None = None) -> None:
         row = connection.execute("select partnership, as_of from audit.run where run_id = %s", [run_id]).fetchone()
         if row is None:
             raise ValueError(f"There is no run {run_id}.")
         partnership, as_of = row
         self.run_id: str = run_id
-        self.rules = rules.load(as_of, "gate")
+        self.rules = [rule for rule in rules.load(as_of, "gate") if stops in (None, rule.stops)]
+        # Which records are written anew: all of the run, or those of the rules that are asked.
+        self.renewed = f"run_id = {literal(run_id)}"
+        if stops:
+            self.renewed += f" and rule in ({literal([rule.code for rule in self.rules])})"
         self._wordings = rules.wordings(layouts.load(RETURN, as_of))
+        self._codes = {
+            feed: rules.codes(feeds.load(feed, year=as_of.year))
+            for feed in sorted({rule.feed for rule in self.rules if rule.feed})
+        }
         self._values: dict[str, str | date] = {"run_id": run_id, "partnership": partnership, "as_of": as_of}
         self._raw_rows = _raw_rows(connection)
         self.populations = {
@@ -44,6 +56,8 @@ class _Question:
 
     def fill(self, rule: Rule, text: str) -> str:
         own = {"wordings": self._wordings[rule.fields[0]]} if ":wordings" in text else {}
+        if ":codes" in text and rule.feed is not None:
+            own = {"codes": self._codes[rule.feed][rule.fields[0]]}
         stored = {name: f"select * from {AUDIT_SCHEMA}.{name}" for name in rule.populations}
         return rule.sql(text, {**self._values, **own}, {**stored, "raw_rows": self._raw_rows})
 
@@ -58,7 +72,7 @@ class _Question:
                 )
                 continue
             flags = ", ".join(f"({self.fill(rule, str(rule.condition))})" for rule in own)
-            position = 'row_number() over (order by unique_id collate "C", person_id) + 1'
+            position = f"{own[0].numbered_by or _IN_ORDER} + 1"
             parts.append(f"select {number}, {position}, person_id, array[{flags}] from {own[0].table}")
         return " union all ".join(parts)
 
@@ -121,10 +135,14 @@ def _raw_rows(connection: psycopg.Connection) -> str:
     return " union all ".join(parts) or "select 0 as delivery_id, '' as table_name, 0 as row_count where false"
 
 
-def judge(settings: Settings, run_id: str, schemas: Sequence[str] = SCHEMAS) -> list[str]:
+def judge(
+    settings: Settings, run_id: str, schemas: Sequence[str] = SCHEMAS, stops: rules.Stops | None = None
+) -> list[str]:
     """Evaluate every rule on the candidate and write `audit.finding` and `audit.check_result` anew.
 
-    Returns a line for each rule that stops the release. `schemas` is where the tables of the rules are looked for.
+    Returns a line for each rule that stops the release; one that stops its own return alone is on record as blocking.
+    `schemas` is where the tables of the rules are looked for; `stops` limits it to the rules that stop a release, or a
+    return.
     """
     from send_returns.quality import expectation
 
@@ -132,7 +150,7 @@ def judge(settings: Settings, run_id: str, schemas: Sequence[str] = SCHEMAS) -> 
         connection.execute("select pg_advisory_lock(%s)", [LOCK])
         _execute(connection, f"set search_path = {', '.join(schemas)}")
         _execute(connection, HASH_JOINS_ONLY)
-        question = _Question(connection, run_id)
+        question = _Question(connection, run_id, stops)
         found = _evaluate(connection, question)
         # Great Expectations reads over a connection of its own.
         connection.commit()
@@ -158,7 +176,7 @@ def _evaluate(connection: psycopg.Connection, question: _Question) -> dict[str, 
         _execute(connection, create + (question.verdicts(scans) or nothing))
     counts = question.counts(scans, broken)
     _execute(connection, f"create view {AUDIT_SCHEMA}.{COUNTS} (rule, failing_rows, checked_rows) as {counts}")
-    _execute(connection, f"delete from audit.finding where run_id = {literal(question.run_id)}")
+    _execute(connection, f"delete from audit.finding where {question.renewed}")
     if not scans:
         return {}
     written = connection.execute(
@@ -201,17 +219,16 @@ def _record_results(
         # Two counts of the same thing, by Great Expectations and by the findings on record, have to agree.
         if verdict is None or failing != found.get(rule.code, 0):
             outcome, is_blocking = "error", True
-            lines.append(
-                f"{rule.code}: the rule could not be evaluated. Look at its definition and at the build's results."
-            )
+            line = f"{rule.code}: the rule could not be evaluated. Look at its definition and at the build's results."
         else:
             outcome = "fail" if failing else "pass"
             is_blocking = rule.is_blocking(failing or 0, checked or 0)
-            if is_blocking:
-                lines.append(f"{rule.code}: {failing} of {checked} rows. {rule.message} {rule.action}")
+            line = f"{rule.code}: {failing} of {checked} rows. {rule.message} {rule.action}"
+        if is_blocking and rule.stops == "release":
+            lines.append(line)
         row: list[Any] = [question.run_id, rule.code, rule.suite, rule.severity, outcome, failing, checked]
         rows.append([*row, str(rule.blocks), is_blocking, rule.message])
-    connection.execute("delete from audit.check_result where run_id = %s", [question.run_id])
+    _execute(connection, f"delete from audit.check_result where {question.renewed}")
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into audit.check_result (run_id, rule, suite, severity, outcome, failing_rows, checked_rows,"

@@ -12,10 +12,12 @@ import yaml
 from send_returns.settings import PROJECT
 
 if TYPE_CHECKING:
+    from send_returns.feeds import Feed
     from send_returns.layouts import Layout
 
 Severity = Literal["error", "query", "critical"]
 Scope = Literal["both", "gate", "check"]
+Stops = Literal["release", "return"]
 Value = str | int | float | date
 
 EXPECTATIONS = PROJECT / "expectations"
@@ -32,7 +34,9 @@ class Rule:
 
     `condition` is true where a row of `table` fails. A rule over a whole table or feed has `select` instead: each row
     it returns is a failure, known by its `record_key`; `checked` counts what it looked at. `fields` are house names.
-    `blocks` is 'any', 'never', or the share of rows above which failures stop a release.
+    `blocks` is 'any', 'never', or the share of rows above which failures stop a release; `stops` says whether of every
+    return, or of the return of this suite alone. `numbered_by`: the column that numbers the rows of the table, where
+    they are not in the order of a list. `feed`: the contract whose codes `:codes` stands for.
     """
 
     code: str
@@ -50,6 +54,9 @@ class Rule:
     select: str | None
     checked: str | None
     other: str | None
+    stops: Stops = "release"
+    numbered_by: str | None = None
+    feed: str | None = None
     parameters: Mapping[str, Value] = field(default_factory=dict)
     populations: Mapping[str, str] = field(default_factory=dict)
 
@@ -107,6 +114,12 @@ def wordings(layout: "Layout") -> dict[str, list[str]]:
     }
 
 
+def codes(feed: "Feed") -> dict[str, list[str]]:
+    """The codes of a feed's contract by the name of the column that has them."""
+    columns = [column for table in feed.tables for column in table.columns]
+    return {column.name: sorted(column.codes) for column in columns if column.codes is not None}
+
+
 def load(as_of: date, scope: Scope, group: str = "returns", folder: Path = EXPECTATIONS) -> list[Rule]:
     """The rules of a group that apply at `as_of` where `scope` ('gate' or 'check') runs, in the order of the files.
 
@@ -131,18 +144,21 @@ def _read(path: Path) -> list[Rule]:
         for alias, code in codes.items():
             others = [tables[other] for other in codes if other != alias]
             try:
-                rules.append(_rule(content, entry, str(code), tables[alias], others))
+                rules.append(_rule(content, entry, str(code), alias, others))
             except (KeyError, TypeError, ValueError) as error:
                 raise RuleError(f"{path.name}: rule {code}: {error}") from error
     return rules
 
 
-def _rule(content: dict[str, Any], entry: dict[str, Any], code: str, table: str, others: list[str]) -> Rule:
+def _rule(content: dict[str, Any], entry: dict[str, Any], code: str, alias: str, others: list[str]) -> Rule:
     rule = Rule(
         code=code,
         suite=content["suite"],
-        table=table,
+        table=content["tables"][alias],
         other=others[0] if len(others) == 1 else None,
+        stops=content.get("stops", "release"),
+        numbered_by=content.get("numbered_by", {}).get(alias),
+        feed=content.get("feed"),
         populations=content.get("populations", {}),
         **{
             "first_year": content["first_year"],
@@ -154,8 +170,12 @@ def _rule(content: dict[str, Any], entry: dict[str, Any], code: str, table: str,
             "fields": tuple(entry.get("fields", ())),
         },
     )
-    if rule.severity not in get_args(Severity) or rule.scope not in get_args(Scope):
-        raise ValueError("unknown severity or scope")
+    if (
+        rule.severity not in get_args(Severity)
+        or rule.scope not in get_args(Scope)
+        or rule.stops not in get_args(Stops)
+    ):
+        raise ValueError("unknown severity, scope or what it stops")
     if (rule.condition is None) == (rule.select is None) or (rule.select is None) != (rule.checked is None):
         raise ValueError("needs a condition, or a select with what it checked")
     if rule.blocks not in ("any", "never") and not 0 < float(rule.blocks) < 1:

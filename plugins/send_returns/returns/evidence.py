@@ -12,6 +12,9 @@ from psycopg.rows import class_row
 
 from send_returns.failure import Failure
 
+# The suite of what must hold of every return.
+WHOLE = "release"
+
 T = TypeVar("T")
 Params = Sequence[Any] | Mapping[str, Any]
 
@@ -150,7 +153,10 @@ def hold_live(connection: psycopg.Connection, run: Run, models: Sequence[str]) -
 
 
 def gather(connection: psycopg.Connection, run: Run, suite: str) -> Evidence:
-    """What a pack says of a run. Raises NotPublishable when no rule of `suite` was run: nothing proves the lists."""
+    """What a pack says of a run: of the rules, those of `suite` and of the release as a whole.
+
+    Raises NotPublishable when no rule of `suite` was run: nothing proves the return.
+    """
     deliveries = _rows(
         connection,
         Delivery,
@@ -183,8 +189,8 @@ def gather(connection: psycopg.Connection, run: Run, suite: str) -> Evidence:
         connection,
         RuleResult,
         "select rule, suite, severity, outcome, failing_rows, checked_rows, blocks, message from audit.check_result"
-        ' where run_id = %s order by suite collate "C", rule collate "C"',
-        (run.run_id,),
+        ' where run_id = %s and suite in (%s, %s) order by suite collate "C", rule collate "C"',
+        (run.run_id, suite, WHOLE),
     )
     if not any(result.suite == suite for result in rules):
         raise NotPublishable(f"run {run.run_id}: no rule of suite {suite} was run on it: run the gate again")
