@@ -128,6 +128,13 @@ def test_another_key_is_caught_when_the_reader_knows_whose_it_must_be(
     right = json.loads((sealed / "release.json").read_bytes())["key"]
     _change(forged / "release.json", key=right)
     assert tell(forged, keys=[installation.fingerprint]) == [("release.json.sig", "not signed")]
+    # Nor its fingerprint beside the forger's own key.
+    own = keys.current(forger.settings)
+    key = {"fingerprint": right["fingerprint"], "public_key": verify_pack.public_key_text(own.public.key)}
+    _change(forged / "release.json", key=key)
+    text = (forged / "release.json").read_bytes()
+    (forged / "release.json.sig").write_bytes(own.sign(verify_pack.message(json.loads(text), text)))
+    assert tell(forged, keys=[installation.fingerprint]) == [("release.json", "unreadable")]
 
 
 def test_a_pack_that_an_older_key_sealed_stays_valid(sealed: Path, installation: Any) -> None:
