@@ -22,7 +22,7 @@ from send_returns.landing import completeness, loading, reading, stores
 from send_returns.settings import Settings
 
 SAMPLES = Path(__file__).parents[1] / "samples"
-LONDON = landing.Partnership("hertfordshire", "Sample partnership", "201", None)
+LONDON = landing.Partnership("hertfordshire", "Sample partnership", "201", "E09000001", None)
 AS_OF = date(2024, 11, 1)
 HEADER = "ehe_id,upn,uln,nhs_number,surname,forename,date_of_birth\n"
 CANARY = "Qx7Canary"

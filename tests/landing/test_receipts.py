@@ -18,7 +18,7 @@ from send_returns.settings import Settings
 
 AS_OF = date(2026, 10, 30)
 SAMPLES = Path(__file__).parents[1] / "samples"
-LONDON = landing.Partnership("hertfordshire", "Sample partnership", "201", None)
+LONDON = landing.Partnership("hertfordshire", "Sample partnership", "201", "E09000001", None)
 CANARY = "Qx7Canary"
 EHE = "ehe_id,upn,surname,forename,date_of_birth,sex,shoe_size\n"
 CENSUS = "NativeID,UPN,Surname,DOB\n"

@@ -12,11 +12,13 @@ from send_returns.failure import Failure
 
 @dataclass(frozen=True, slots=True)
 class Partnership:
-    """A local area partnership on one day. `la_number`: the council's DfE number; `icb_code`: ODS, None if unknown."""
+    """A local area partnership on one day. `la_number`: the council's DfE number; `ons_code`: its ONS code;
+    `icb_code`: ODS, None if unknown."""
 
     id: str
     name: str
     la_number: str
+    ons_code: str
     icb_code: str | None
 
 
@@ -29,7 +31,7 @@ def partnership(name: str, as_of: date) -> Partnership:
     entry = known[name]
     council = _on(entry["councils"], as_of, f"council of {name}")
     icb = _on(entry["icbs"], as_of, f"ICB of {name}")
-    return Partnership(name, entry["name"], council["la_number"], icb["ods_code"])
+    return Partnership(name, entry["name"], council["la_number"], council["ons_code"], icb["ods_code"])
 
 
 def _on(bodies: list[dict[str, Any]], as_of: date, what: str) -> dict[str, Any]:
