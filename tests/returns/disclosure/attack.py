@@ -1,0 +1,218 @@
+"""What somebody can work out who has every table, knows how they add up, and knows how disclosure control works.
+
+Written apart from what protects: it sees published frames alone. Of the exact figures it is told only what definitions
+tell anybody: which sums hold, and which measures count the same.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+from scipy import sparse
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.sparse import csgraph
+
+FEWEST = 7  # between the least and the most that a small count may turn out to be
+ENDLESS = 1e7
+
+# measure and part; first and last day; geography; parts of the breakdown
+Name = tuple[str, date, date, str, frozenset[tuple[str, str]]]
+Sum = tuple[tuple[tuple[Name, int], ...], ...]
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """Of so many small counts `attacked`: how many are known, and how many nearly so."""
+
+    attacked: int
+    recovered: int
+    narrow: int
+
+
+def name(row: Mapping[str, object], part: str, same: Mapping[str, str]) -> Name:
+    """What a figure is of, whatever table it is in."""
+    of = f"{row['measure']}.{part}"
+    values = zip(str(row["breakdown"]).split(" | "), str(row["breakdown_value"]).split(" | "), strict=True)
+    place = frozenset((dimension, value) for dimension, value in values if value != "total")
+    geography = "all" if row["geography_type"] == "partnership" else str(row["geography_code"])
+    return (same.get(of, of), row["period_from_on"], row["period_to_on"], geography, place)  # type: ignore[return-value]
+
+
+def counts(frame: pl.DataFrame, same: Mapping[str, str]) -> dict[Name, tuple[float | None, str]]:
+    """Numerators and denominators with their status; of a figure in two tables, the one that is shown."""
+    found: dict[Name, tuple[float | None, str]] = {}
+    for row in frame.iter_rows(named=True):
+        for part in ("numerator", "denominator"):
+            told = row[part] is not None or row["status"] == "c"
+            if told and not (part == "numerator" and row["statistic"] in ("mean", "median", "p90")) and not (
+                part == "denominator" and row["statistic"] == "count"
+            ):  # fmt: skip
+                key = name(row, part, same)
+                if found.get(key, (None, ""))[0] is None:
+                    found[key] = (row[part], row["status"])
+    return found
+
+
+def sums(truth: Mapping[Name, float]) -> list[dict[Name, int]]:
+    """Totals with their parts, by district, by breakdown and by period: those that hold."""
+    groups: dict[tuple[Name, str], list[Name]] = defaultdict(list)
+    for one in truth:
+        of, start, end, geography, place = one
+        if geography != "all":
+            groups[(of, start, end, "all", place), "geography"].append(one)
+        for pair in place:
+            groups[(of, start, end, geography, place - {pair}), pair[0]].append(one)
+        for whole in _longer(start, end):
+            groups[(of, *whole, geography, place), f"{(end - start).days // 80}"].append(one)
+    return [
+        {whole: -1, **dict.fromkeys(parts, 1)}
+        for (whole, _), parts in groups.items()
+        if whole in truth and truth[whole] == sum(truth[part] for part in parts)
+    ]
+
+
+def _longer(start: date, end: date) -> Iterable[tuple[date, date]]:
+    days = (end - start).days + 1
+    if start.day == 1 and 28 <= days <= 92:
+        year = (date(start.year, 1, 1), date(start.year, 12, 31))
+        first = start.replace(month=3 * ((start.month - 1) // 3) + 1)
+        last = {1: (3, 31), 4: (6, 30), 7: (9, 30), 10: (12, 31)}[first.month]
+        yield year
+        if days <= 31:
+            yield first, date(start.year, *last)
+
+
+class Attack:
+    """Releases stacked as one system. `truth`: exact frames, one for each, by which success is judged."""
+
+    def __init__(
+        self, published: Sequence[pl.DataFrame], truth: Sequence[pl.DataFrame], same: Mapping[str, str] | None = None,
+        *, is_exact: bool = False, floor: float = 1,
+    ) -> None:  # fmt: skip
+        self.numbers: dict[tuple[Name, int], int] = {}
+        self.least: list[float] = []
+        self.most: list[float] = []
+        self.targets: dict[int, float] = {}
+        self.rows: list[dict[int, int]] = []
+        self.floor = floor
+        same = same or {}
+        seen: dict[Name, tuple[float, int]] = {}
+        for number, (frame, exact) in enumerate(zip(published, truth, strict=True)):
+            said = counts(frame, same)
+            real = {key: value for key, (value, _) in counts(exact, same).items() if value is not None and key in said}
+            where: dict[Name, int] = {}
+            for key, (value, _) in said.items():
+                # A figure that has visibly changed is another unknown; one that has not is taken for the same.
+                before = seen.get(key)
+                has_changed = before is not None and value is not None and before[0] != value
+                where[key] = self._variable((key, number if before is None or has_changed else before[1]))
+                if before is None or has_changed:
+                    seen.pop(key, None)
+                    if value is not None:
+                        seen[key] = (value, number)
+                if before is None and value is None:
+                    where[key] = self._variable((key, -1))
+                self._bound(where[key], value, is_exact)
+                if key in real and 1 <= real[key] <= 7:
+                    self.targets[where[key]] = real[key]
+            for equation in sums(real):
+                self.rows.append({where[key]: weight for key, weight in equation.items()})
+            self._rests(frame, where, real, same)
+        self.matrix = self._matrix()
+
+    def _variable(self, key: tuple[Name, int]) -> int:
+        if key not in self.numbers:
+            self.numbers[key] = len(self.least)
+            self.least.append(0)
+            self.most.append(ENDLESS)
+        return self.numbers[key]
+
+    def _bound(self, variable: int, value: float | None, is_exact: bool) -> None:
+        if value is None:
+            least, most = self.floor, ENDLESS
+        elif value == 0 or is_exact:
+            least, most = value, value
+        else:
+            least, most = value - 2, value + 2
+        self.least[variable] = max(self.least[variable], least)
+        self.most[variable] = min(self.most[variable], most)
+
+    def _rests(
+        self, frame: pl.DataFrame, where: Mapping[Name, int], real: Mapping[Name, float], same: Mapping[str, str]
+    ) -> None:
+        for row in frame.filter(pl.col("statistic") == "share").iter_rows(named=True):
+            above, below = name(row, "numerator", same), name(row, "denominator", same)
+            if above in real and below in real and real[above] <= real[below]:
+                rest = self._variable((("rest", *above[1:]), where[above]))  # type: ignore[arg-type]
+                self.rows.append({where[below]: -1, where[above]: 1, rest: 1})
+                if 1 <= real[below] - real[above] <= 7:
+                    self.targets[rest] = real[below] - real[above]
+
+    def _matrix(self) -> sparse.csr_matrix:
+        terms = [(row, column, weight) for row, of in enumerate(self.rows) for column, weight in of.items()]
+        rows, columns, weights = zip(*terms, strict=True)
+        return sparse.csr_matrix((weights, (rows, columns)), shape=(len(self.rows), len(self.least)))
+
+    def run(self, *, most_targets: int | None = None, in_whole_numbers: bool = False) -> Learnt:
+        """Least and most of each small count. With `most_targets`, of those that simple sums narrow most."""
+        least, most = np.array(self.least), np.array(self.most)
+        _, labels = csgraph.connected_components(abs(self.matrix.T) @ abs(self.matrix), directed=False)
+        tight = self._tightened(least, most)
+        targets = sorted(self.targets, key=lambda one: (tight[1][one] - tight[0][one], one))[:most_targets]
+        recovered = narrow = 0
+        for target in targets:
+            which = np.flatnonzero(labels == labels[target])
+            rows = np.unique(self.matrix[:, which].nonzero()[0])
+            ends = self._ends(self.matrix[rows][:, which], least[which], most[which], which == target, in_whole_numbers)
+            low, high = np.ceil(ends[0] - 1e-6), np.floor(ends[1] + 1e-6)
+            recovered += low == high == self.targets[target]
+            narrow += high - low < FEWEST
+        return Learnt(len(targets), int(recovered), int(narrow))
+
+    @staticmethod
+    def _ends(
+        matrix: sparse.csr_matrix, least: np.ndarray, most: np.ndarray, target: np.ndarray, in_whole_numbers: bool
+    ) -> tuple[float, float]:
+        """Least and most of one unknown. Where nothing is possible, a hidden count may be nought: then try that."""
+        ends = []
+        for sign in (1.0, -1.0):
+            found = None
+            for floor in (least, np.where(most == ENDLESS, 0, least)):
+                if in_whole_numbers:
+                    found = milp(
+                        sign * target,
+                        integrality=np.ones(len(least)),
+                        bounds=Bounds(floor, most),
+                        constraints=LinearConstraint(matrix, 0, 0),
+                    )
+                else:
+                    found = linprog(
+                        sign * target,
+                        A_eq=matrix,
+                        b_eq=np.zeros(matrix.shape[0]),
+                        bounds=np.stack([floor, most], axis=1),
+                        method="highs",
+                    )
+                if found.status == 0:
+                    break
+            assert found is not None
+            ends.append(sign * found.fun if found.status == 0 else sign * -np.inf)
+        return ends[0], ends[1]
+
+    def _tightened(self, least: np.ndarray, most: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What sums alone tell, equation by equation, a few times over."""
+        least, most = least.copy(), most.copy()
+        coefficients = self.matrix.tocoo()
+        row, column, weight = coefficients.row, coefficients.col, coefficients.data
+        for _ in range(4):
+            low = np.where(weight > 0, least[column], -most[column])
+            high = np.where(weight > 0, most[column], -least[column])
+            sum_low = np.bincount(row, low, self.matrix.shape[0])
+            sum_high = np.bincount(row, high, self.matrix.shape[0])
+            to_high, to_low = -(sum_low[row] - low), -(sum_high[row] - high)
+            np.minimum.at(most, column, np.where(weight > 0, to_high, -to_low))
+            np.maximum.at(least, column, np.where(weight > 0, to_low, -to_high))
+        return least, most

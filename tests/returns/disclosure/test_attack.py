@@ -1,0 +1,232 @@
+"""The attack on what disclosure control lets out: nothing is recovered; and on less, so that the attack is no dud."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from tests.returns.disclosure.attack import Attack
+
+from send_returns.returns.disclosure import protect_figures
+
+YEAR = 2025
+SAME = {"B.denominator": "A.denominator", "C.denominator": "A.denominator"}
+BANDS, SERVICES = ("0-18", "18-52", "over 52"), ("speech", "autism", "physio")
+
+
+@dataclass
+class People:
+    """A row per case: month, district, sex, need, and what became of it."""
+
+    frame: pl.DataFrame
+
+    @classmethod
+    def draw(cls, seed: int, count: int) -> "People":
+        random = np.random.default_rng(seed)
+        return cls(
+            pl.DataFrame(
+                {
+                    "month": random.integers(1, 13, count),
+                    "geography": random.choice(
+                        [f"E{n}" for n in range(6)], count, p=[0.3, 0.25, 0.2, 0.15, 0.07, 0.03]
+                    ),
+                    "sex": random.choice(["F", "M", "U"], count, p=[0.3, 0.68, 0.02]),
+                    "need": random.choice(["ASD", "HI", "MLD", "SEMH", "SLCN"], count, p=[0.4, 0.04, 0.2, 0.2, 0.16]),
+                    "late": random.random(count) < 0.25,
+                    "very_late": random.random(count) < 0.3,
+                    "band": random.choice(BANDS, count, p=[0.7, 0.2, 0.1]),
+                    "service": random.choice(SERVICES, count),
+                    "provider": random.choice(["R1", "R2"], count, p=[0.8, 0.2]),
+                }
+            ).with_columns((pl.col("late") & pl.col("very_late")).alias("very_late"))
+        )
+
+    def corrected(self, seed: int, how_many: int) -> "People":
+        """Some cases turn out to have been late, or of another district; a few are new."""
+        random = np.random.default_rng(seed)
+        which = np.zeros(self.frame.height, bool)
+        which[random.choice(self.frame.height, how_many, replace=False)] = True
+        changed = self.frame.with_columns(
+            pl.when(pl.Series(which)).then(~pl.col("late")).otherwise(pl.col("late")).alias("late"),
+            pl.when(pl.Series(which)).then(pl.lit("E1")).otherwise(pl.col("geography")).alias("geography"),
+        ).with_columns(pl.col("very_late") & pl.col("late"))
+        return People(pl.concat([changed, self.frame.filter(pl.Series(which)).head(3)]))
+
+    def figures(self) -> pl.DataFrame:
+        """Three shares of the same cases by month, quarter and year, and of the year by district, sex and need."""
+        rows = []
+        year = (date(YEAR, 1, 1), date(YEAR, 12, 31))
+        spans = [("calendar_year", *year)]
+        spans += [("quarter", date(YEAR, 3 * q + 1, 1), _end(3 * q + 3)) for q in range(4)]
+        spans += [("month", date(YEAR, m + 1, 1), _end(m + 1)) for m in range(12)]
+        for kind, start, end in spans:
+            rows.append(
+                (
+                    kind,
+                    start,
+                    end,
+                    "all",
+                    "total",
+                    "total",
+                    self.frame.filter(pl.col("month").is_between(start.month, end.month)),
+                )
+            )
+        for dimension in ("geography", "sex", "need"):
+            for value in self.frame[dimension].unique().sort():
+                of = self.frame.filter(pl.col(dimension) == value)
+                place = (value, "total", "total") if dimension == "geography" else ("all", dimension, value)
+                rows.append(("calendar_year", *year, *place, of))
+        measures = {"A": ~pl.col("late"), "B": pl.col("late"), "C": pl.col("very_late")}
+        return pl.DataFrame(
+            [
+                _figure(
+                    "statistics",
+                    measure,
+                    "share",
+                    kind,
+                    start,
+                    end,
+                    geography,
+                    breakdown,
+                    value,
+                    of.filter(is_it).height,
+                    of.height,
+                )
+                for kind, start, end, geography, breakdown, value, of in rows
+                for measure, is_it in measures.items()
+            ],
+            infer_schema_length=None,
+        )
+
+    def waits(self) -> pl.DataFrame:
+        """The same cases by service and band, beside districts or providers: a return of its own."""
+        rows = []
+        day = date(YEAR, 12, 31)
+        for service in (*SERVICES, "total"):
+            for band in (*BANDS, "total"):
+                of = self.frame.filter(
+                    (pl.col("service") == service) | (service == "total"), (pl.col("band") == band) | (band == "total")
+                )
+                places = [("all", "total", of), *[("all", p, of.filter(provider=p)) for p in ("R1", "R2")]]
+                places += [(f"E{n}", "total", of.filter(geography=f"E{n}")) for n in range(6)]
+                rows += [
+                    _figure(
+                        "waits",
+                        "A",
+                        "count",
+                        "calendar_year",
+                        date(YEAR, 1, 1),
+                        day,
+                        geography,
+                        "service | band | provider",
+                        f"{service} | {band} | {provider}",
+                        part.height,
+                        None,
+                    )
+                    for geography, provider, part in places
+                ]
+        return pl.DataFrame(rows, infer_schema_length=None, schema_overrides={"denominator": pl.Int64})
+
+
+def _end(month: int) -> date:
+    return date(YEAR + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+
+
+def _figure(
+    table: str, measure: str, statistic: str, kind: str, start: date, end: date, geography: str, breakdown: str,
+    value: str, above: int, below: int | None,
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "return_table": table,
+        "measure": "waiting" if table == "waits" else measure,
+        "indicator_code": measure,
+        "statistic": statistic,
+        "period_kind": kind,
+        "period_from_on": start,
+        "period_to_on": end,
+        "geography_type": "partnership" if geography == "all" else "district",
+        "geography_code": geography,
+        "breakdown": breakdown,
+        "breakdown_value": value,
+        "numerator": above,
+        "denominator": below,
+        "value": None if below is None else 100.0 * above / below if below else None,
+        "status": "ok",
+    }
+
+
+def primary_only(exact: pl.DataFrame, *, rounded: bool) -> pl.DataFrame:
+    """What is let out where nothing but 1 to 7 is hidden."""
+    parts = ("numerator", "denominator")
+    is_hidden = pl.any_horizontal(pl.col(part).is_between(1, 7) for part in parts)
+    return exact.with_columns(pl.when(is_hidden).then(pl.lit("c")).otherwise(pl.lit("")).alias("status")).with_columns(
+        pl.when(~pl.col(part).is_between(1, 7))
+        .then(((pl.col(part) + 2) // 5 * 5) if rounded else pl.col(part))
+        .alias(part)
+        for part in parts
+    )
+
+
+def stacked(people: People) -> pl.DataFrame:
+    """Two returns with the same margins."""
+    return pl.concat([people.figures(), people.waits()], how="vertical_relaxed")
+
+
+WAITS = SAME | {"waiting.numerator": "A.denominator"}
+
+
+@pytest.mark.parametrize("rounded", [True, False], ids=["rounded", "exact totals"])
+def test_hiding_small_counts_alone_gives_some_away(rounded: bool) -> None:
+    exact = stacked(People.draw(1, 150))
+    learnt = Attack([primary_only(exact, rounded=rounded)], [exact], WAITS, is_exact=not rounded).run()
+    assert learnt.recovered > 0
+    assert learnt.narrow > learnt.recovered
+
+
+@pytest.mark.parametrize(("seed", "count"), [(1, 150), (2, 60), (3, 500)])
+def test_nothing_is_recovered_from_all_tables_of_a_release(seed: int, count: int) -> None:
+    exact = stacked(People.draw(seed, count))
+    figures = protect_figures(exact)
+    learnt = Attack([figures.frame], [exact], WAITS).run()
+    assert learnt.attacked > 30
+    assert (learnt.recovered, learnt.narrow) == (0, 0)
+    assert figures.frame.filter(pl.col("numerator") > 0).height > 20
+
+
+@pytest.mark.parametrize(("seed", "count"), [(1, 150), (4, 700)])
+def test_nothing_is_recovered_where_totals_are_exact(seed: int, count: int) -> None:
+    exact = stacked(People.draw(seed, count))
+    figures = protect_figures(exact, policy="exact_totals")
+    learnt = Attack([figures.frame], [exact], WAITS, is_exact=True).run()
+    assert learnt.attacked > 30
+    assert (learnt.recovered, learnt.narrow) == (0, 0)
+    assert figures.frame.filter(pl.col("numerator") > 0).height > 10
+
+
+def test_nothing_is_recovered_in_whole_numbers() -> None:
+    exact = People.draw(5, 80).figures()
+    learnt = Attack([protect_figures(exact).frame], [exact], SAME).run(in_whole_numbers=True)
+    assert learnt.attacked > 30
+    assert (learnt.recovered, learnt.narrow) == (0, 0)
+    poor = Attack([primary_only(exact, rounded=True)], [exact], SAME).run(in_whole_numbers=True, most_targets=20)
+    assert poor.narrow > 0
+
+
+@pytest.mark.parametrize("seed", [6, 7])
+def test_nothing_is_recovered_from_releases_one_after_another(seed: int) -> None:
+    people = People.draw(seed, 250)
+    exact = [stacked(one) for one in (people, people.corrected(seed, 6))]
+    first = protect_figures(exact[0])
+    second = protect_figures(exact[1], [first.frame])
+    learnt = Attack([first.frame, second.frame], exact, WAITS).run()
+    assert learnt.attacked > 30
+    assert (learnt.recovered, learnt.narrow) == (0, 0)
+    # What was hidden is hidden still.
+    was_hidden = first.hidden.select(*first.hidden.columns[:8], "part")
+    assert was_hidden.join(second.hidden, on=was_hidden.columns, how="anti").height == 0
+    # Each release by itself tells the two apart, so that somebody who forgets the first is caught.
+    alone = protect_figures(exact[1])
+    poor = Attack([first.frame, alone.frame], exact, WAITS).run()
+    assert poor.narrow > 0
