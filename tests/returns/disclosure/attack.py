@@ -99,29 +99,31 @@ class Attack:
         self.rows: list[dict[int, int]] = []
         self.floor = floor
         same = same or {}
-        seen: dict[Name, tuple[float, int]] = {}
+        self.links: list[dict[int, int]] = []
+        before: dict[Name, tuple[float | None, int]] = {}
         for number, (frame, exact) in enumerate(zip(published, truth, strict=True)):
             said = counts(frame, same)
             real = {key: value for key, (value, _) in counts(exact, same).items() if value is not None and key in said}
             where: dict[Name, int] = {}
             for key, (value, _) in said.items():
-                # A figure that has visibly changed is another unknown; one that has not is taken for the same.
-                before = seen.get(key)
-                has_changed = before is not None and value is not None and before[0] != value
-                where[key] = self._variable((key, number if before is None or has_changed else before[1]))
-                if before is None or has_changed:
-                    seen.pop(key, None)
-                    if value is not None:
-                        seen[key] = (value, number)
-                if before is None and value is None:
-                    where[key] = self._variable((key, -1))
+                where[key] = self._variable((key, number))
                 self._bound(where[key], value, is_exact)
                 if key in real and 1 <= real[key] <= 7:
                     self.targets[where[key]] = real[key]
+                # What has not visibly changed is taken for the same.
+                earlier, at = before.get(key, (None, -1))
+                if (
+                    at >= 0
+                    and (value is None or earlier is None or value == earlier)
+                    and not (value is None and earlier == 0)
+                ):
+                    self.links.append({where[key]: 1, at: -1})
+                before[key] = (value, where[key])
             for equation in sums(real):
                 self.rows.append({where[key]: weight for key, weight in equation.items()})
             self._rests(frame, where, real, same)
-        self.matrix = self._matrix()
+        self.apart = self._matrix(self.rows)
+        self.matrix = self._matrix([*self.rows, *self.links])
 
     def _variable(self, key: tuple[Name, int]) -> int:
         if key not in self.numbers:
@@ -151,22 +153,27 @@ class Attack:
                 if 1 <= real[below] - real[above] <= 7:
                     self.targets[rest] = real[below] - real[above]
 
-    def _matrix(self) -> sparse.csr_matrix:
-        terms = [(row, column, weight) for row, of in enumerate(self.rows) for column, weight in of.items()]
+    def _matrix(self, equations: list[dict[int, int]]) -> sparse.csr_matrix:
+        terms = [(row, column, weight) for row, of in enumerate(equations) for column, weight in of.items()]
         rows, columns, weights = zip(*terms, strict=True)
-        return sparse.csr_matrix((weights, (rows, columns)), shape=(len(self.rows), len(self.least)))
+        return sparse.csr_matrix((weights, (rows, columns)), shape=(len(equations), len(self.least)))
 
     def run(self, *, most_targets: int | None = None, in_whole_numbers: bool = False) -> Learnt:
         """Least and most of each small count. With `most_targets`, of those that simple sums narrow most."""
         least, most = np.array(self.least), np.array(self.most)
-        _, labels = csgraph.connected_components(abs(self.matrix.T) @ abs(self.matrix), directed=False)
         tight = self._tightened(least, most)
         targets = sorted(self.targets, key=lambda one: (tight[1][one] - tight[0][one], one))[:most_targets]
+        systems = [(matrix, _components(matrix)) for matrix in (self.matrix, self.apart)]
         recovered = narrow = 0
         for target in targets:
-            which = np.flatnonzero(labels == labels[target])
-            rows = np.unique(self.matrix[:, which].nonzero()[0])
-            ends = self._ends(self.matrix[rows][:, which], least[which], most[which], which == target, in_whole_numbers)
+            ends = (-np.inf, np.inf)
+            # Where no table agrees with both releases, something else has changed: then each by itself.
+            for matrix, labels in systems:
+                which = np.flatnonzero(labels == labels[target])
+                rows = np.unique(matrix[:, which].nonzero()[0])
+                ends = self._ends(matrix[rows][:, which], least[which], most[which], which == target, in_whole_numbers)
+                if np.isfinite(ends).all():
+                    break
             low, high = np.ceil(ends[0] - 1e-6), np.floor(ends[1] + 1e-6)
             recovered += low == high == self.targets[target]
             narrow += high - low < FEWEST
@@ -199,7 +206,9 @@ class Attack:
                 if found.status == 0:
                     break
             assert found is not None
-            ends.append(sign * found.fun if found.status == 0 else sign * -np.inf)
+            if found.status != 0:
+                return -np.inf, np.inf
+            ends.append(sign * found.fun)
         return ends[0], ends[1]
 
     def _tightened(self, least: np.ndarray, most: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -216,3 +225,7 @@ class Attack:
             np.minimum.at(most, column, np.where(weight > 0, to_high, -to_low))
             np.maximum.at(least, column, np.where(weight > 0, to_low, -to_high))
         return least, most
+
+
+def _components(matrix: sparse.csr_matrix) -> np.ndarray:
+    return np.asarray(csgraph.connected_components(abs(matrix.T) @ abs(matrix), directed=False)[1])

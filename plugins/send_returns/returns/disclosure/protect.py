@@ -226,7 +226,10 @@ class _Work:
                 continue
             found = self._solve(which, np.zeros(len(which)), lifted=noughts)
             if found is None and len(then):
-                # No table agrees with both releases: they tell only that something else has changed.
+                # No table agrees with both releases: they tell only that something else has changed, so that no
+                # figure of the earlier one is known to hold still.
+                self.locked[which] = which >= today
+                self.least[which[which < today]], self.most[which[which < today]] = 0.0, np.inf
                 keep = np.ones(self.equations.shape[0], bool)
                 keep[np.unique(self.columns[:, then].nonzero()[0])] = False
                 self.equations = self.equations[keep]
