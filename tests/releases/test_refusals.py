@@ -320,3 +320,38 @@ def test_a_role_is_granted_what_it_needs_and_no_more(connection: psycopg.Connect
         (DRAFTER, "release.release", "UPDATE"),
         (PUBLISHER, "release.release", "UPDATE"),
     }
+
+
+_SAME = ", (%(id)s, 1, 'plans', 'm', 'month', null, null, '{}', 10, 100, 10.0, '')"
+_CELL = "insert into release.figure values (%(id)s, 1, 'plans', 'm', 'month', null, null, {})"
+
+
+@pytest.mark.parametrize(
+    ("role", "statement", "state"),
+    [
+        (DRAFTER, _CELL.format("'{}', 5, 100, 5.0, 'c'"), CHECK),  # hidden, and yet with a value
+        (DRAFTER, _CELL.format("'[]', 5, 100, 5.0, ''"), CHECK),
+        (DRAFTER, _CELL.format("'{}', 5, 100, 5.0, 'shown'"), CHECK),
+        (DRAFTER, _CELL.format("'{}', 5, 100, 5.0, ''") + _SAME, UNIQUE),
+        (DRAFTER, "insert into release.file values (%(id)s, 1, '../out.csv', repeat('0', 64), 1)", CHECK),
+        (DRAFTER, "insert into release.file values (%(id)s, 1, 'more.csv', 'no hash', 1)", CHECK),
+        (DRAFTER, "insert into release.change values (%(id)s, 1, 'plans', '', 'added', 0)", CHECK),
+        (DRAFTER, "insert into release.change values (%(id)s, 1, 'plans', '', 'moved', 1)", CHECK),
+        (OWNER, "insert into release.account values ('x', 'school', false)", CHECK),
+        (OWNER, "insert into audit.event (person, kind, subject) values (e'x\\ny', 'read', 'x')", CHECK),
+        (OWNER, "insert into audit.event (person, kind, subject, detail) values ('x', 'read', 'x', '[]')", CHECK),
+    ],
+)
+def test_a_row_that_makes_no_sense_is_refused(role: str | None, statement: str, state: str, line: Line) -> None:
+    assert _attempt(line.connection, role, statement, {"id": line.draft().release_id}) == state
+
+
+def test_another_attempt_says_why(line: Line) -> None:
+    again = (
+        "with moved as (update release.release set state = 'draft', attempt = 2 where release_id = %(id)s)"
+        " insert into release.attempt (release_id, attempt, run_id, inputs_sha256, pack_sha256, because)"
+        " select release_id, 2, run_id, inputs_sha256, pack_sha256, {} from release.release where release_id = %(id)s"
+    )
+    values = {"id": line.draft().release_id}
+    assert _attempt(line.connection, DRAFTER, again.format("'Because.'"), values) == DONE
+    assert _attempt(line.connection, DRAFTER, again.format("null"), values) == CHECK
