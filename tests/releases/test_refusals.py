@@ -8,6 +8,8 @@ import psycopg
 import pytest
 from tests.releases.conftest import COUNCIL, FAILED, ICB, Line, as_role, pack
 
+from send_returns.releases import register
+
 DRAFTER, COUNCIL_ROLE, ICB_ROLE = "release_drafter", "release_council_signer", "release_icb_signer"
 PUBLISHER, READER, AUDITOR, OWNER = "release_publisher", "release_reader", "release_auditor", None
 ROLES = (DRAFTER, COUNCIL_ROLE, ICB_ROLE, PUBLISHER, READER, AUDITOR, OWNER, "marts_reader", "returns_reader")
@@ -149,6 +151,12 @@ ACTS = [
     Act("sign another pack", "validated", _sign(COUNCIL, of=f"'{OTHER}'"), {COUNCIL_ROLE: REFERENCE, ICB_ROLE: CHECK}),
     Act("sign twice", "signed", _sign(COUNCIL), {COUNCIL_ROLE: UNIQUE, ICB_ROLE: CHECK}),
     Act("sign a second time for one side", "signed", _sign("deputy.council"), {COUNCIL_ROLE: UNIQUE, ICB_ROLE: CHECK}),
+    Act(
+        "reject what one's own side approved",
+        "signed",
+        _sign("deputy.council", verdict="reject").replace("verdict)", "verdict, reason)").replace("t')", "t', 'No.')"),
+        {COUNCIL_ROLE: UNIQUE, ICB_ROLE: CHECK},
+    ),
     Act("sign unregistered", "validated", _sign("nobody"), {COUNCIL_ROLE: REFERENCE, ICB_ROLE: CHECK}),
     Act(
         "sign after one's time",
@@ -355,3 +363,19 @@ def test_another_attempt_says_why(line: Line) -> None:
     values = {"id": line.draft().release_id}
     assert _attempt(line.connection, DRAFTER, again.format("'Because.'"), values) == DONE
     assert _attempt(line.connection, DRAFTER, again.format("null"), values) == CHECK
+
+
+@pytest.mark.parametrize(("username", "missing"), [(COUNCIL, "icb"), (ICB, "council")])
+def test_one_approval_does_not_make_a_release_signed(username: str, missing: str, line: Line) -> None:
+    release = line.reach("validated")
+    register.sign(line.connection, release.release_id, username, release.pack_sha256, "approve")
+    with (
+        pytest.raises(psycopg.errors.ForeignKeyViolation, match=f"approved_by_the_{missing}"),
+        as_role(line.connection, PUBLISHER),
+    ):
+        line.connection.execute(_move("signed").encode(), {"id": release.release_id})
+
+
+def test_a_run_that_failed_makes_no_validated_release(line: Line) -> None:
+    release = line.draft(FAILED)
+    assert _attempt(line.connection, DRAFTER, _move("validated"), {"id": release.release_id}) == REFERENCE
