@@ -1,5 +1,6 @@
 """A migrated database with a candidate in it that passes every rule: both lists, their feeds and their run."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -104,12 +105,50 @@ values ('hertfordshire', 'p1', 1, 1, 'Ash', 'Anna', '2012-02-29', 'F', 'WBRI', '
 """
 
 
+# One action, one measure, and one referral in each table of waits, with all the totals that it is part of.
+_STATISTICS_ROWS = """
+insert into candidate_marts.dim_measure (measure, indicator_code, statistic) values ('H09', 'H09', 'share');
+insert into candidate_marts.mart_indicator (measure, indicator_code, period_kind, period_to_on, is_headline,
+    geography_type, geography_code, breakdown, breakdown_value, numerator, denominator, value)
+values ('H09', 'H09', 'as_of', '2026-10-31', true, 'partnership', 'hertfordshire', 'total', 'total', 1, 2, 50);
+insert into candidate_returns.return_area_send_evidence__indicator (partnership, failing_code, measure)
+values ('hertfordshire', 'F10', 'H09');
+insert into candidate_returns.return_health_waits__figure (partnership, return_table, measure, period_to_on,
+    geography_type, geography_code, breakdown_value, numerator)
+select 'hertfordshire', 'health_waits_' || of, of, '2026-10-31', geography_type, geography_code,
+    service || ' | ' || band || ' | ' || provider, 1
+from unnest(array['open', 'completed']) as of, unnest(array['autism', 'total']) as service,
+    unnest(array['0 to 1 weeks', 'total']) as band,
+    (values ('partnership', 'hertfordshire', 'total'), ('district', 'E07000241', 'total'),
+        ('partnership', 'hertfordshire', 'RY4')) as place (geography_type, geography_code, provider);
+insert into candidate_returns.return_improvement_plan_progress__action (partnership, action_number, started_on, due_on,
+    status) values ('hertfordshire', 'A1', '2026-01-01', '2026-12-01', 'green');
+insert into candidate_returns.return_improvement_plan_progress__milestone (partnership, milestone_number, action_number,
+    indicator_code) values ('hertfordshire', 'M1', 'A1', 'H09');
+insert into candidate_returns.return_improvement_plan_progress__aim (partnership, action_number, measure)
+values ('hertfordshire', 'A1', 'H09');
+"""
+
+
+def _make_models(connection: psycopg.Connection, folder: str, file: str, only: str = "") -> None:
+    """Empty tables of the models that a file of the project describes; or of those that a pattern has."""
+    described = PROJECT / "dbt_project" / "models" / folder / file
+    for model in yaml.safe_load(described.read_text(encoding="utf-8"))["models"]:
+        if re.match(only, model["name"]):
+            columns = ", ".join(f"{column['name']} {column['data_type']}" for column in model["columns"])
+            connection.execute(f"create table candidate_{folder}.{model['name']} ({columns})".encode())
+
+
+def _make_statistics(connection: psycopg.Connection) -> None:
+    """The tables of the statistical returns as the project has them, with as much in them as they must have."""
+    _make_models(connection, "returns", "_statistics__models.yml")
+    _make_models(connection, "marts", "_indicators__models.yml", "(dim_measure|mart_indicator)$")
+    connection.execute(_STATISTICS_ROWS.encode())
+
+
 def _make_sen2(connection: psycopg.Connection) -> None:
     """The tables of the SEN2 return as the project has them, with one child in them."""
-    models = PROJECT / "dbt_project" / "models" / "returns" / "_sen2__models.yml"
-    for model in yaml.safe_load(models.read_text(encoding="utf-8"))["models"]:
-        columns = ", ".join(f"{column['name']} {column['data_type']}" for column in model["columns"])
-        connection.execute(f"create table candidate_returns.{model['name']} ({columns})".encode())
+    _make_models(connection, "returns", "_sen2__models.yml")
     connection.execute(_BESIDE.encode())
     for name in _STAGED:
         connection.execute(
@@ -127,6 +166,7 @@ def _make_tables(connection: psycopg.Connection) -> None:
     connection.execute(f"create table candidate_returns.return_annex_a__list_2 ({_SHARED})".encode())
     connection.execute("create table candidate_marts.fct_child (person_id text)")
     _make_sen2(connection)
+    _make_statistics(connection)
 
 
 def _make_candidate(connection: psycopg.Connection, plans: int = 40, support: int = 60) -> None:

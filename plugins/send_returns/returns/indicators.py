@@ -110,6 +110,11 @@ def is_hidden(one: Figure) -> bool:
     return one.value is None and one.status not in ("x", "z")
 
 
+def is_drawn(measure: Measure) -> bool:
+    """Whether a chart of its months shows anything: two points, and at least as many as are hidden."""
+    return len(measure.chart.points) > 1 and len(measure.chart.points) >= len(measure.chart.hidden_on)
+
+
 def with_unit(value: Decimal | None, unit: str) -> str:
     """A value as prose has it: 45.2%, 3.1 weeks."""
     if value is None:

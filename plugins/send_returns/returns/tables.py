@@ -8,6 +8,7 @@ import re
 import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -68,6 +69,11 @@ class Sheet:
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
 
+    @property
+    def headings(self) -> list[tuple[str, bool]]:
+        """For a page: each heading, and whether its column has numbers."""
+        return [(column.heading, column.kind in ("count", "decimal")) for column in self.columns]
+
 
 def write(job: Job, path: Path, sheets: Sequence[Sheet], notes: Mapping[str, str], about: Sequence[str]) -> None:
     """Writes a workbook: cover, contents, notes, then the sheets. The same job and sheets give the same bytes.
@@ -104,13 +110,17 @@ def write(job: Job, path: Path, sheets: Sequence[Sheet], notes: Mapping[str, str
                 for place, column in enumerate(sheet.columns)
             ],
         )
+    theme = deepcopy(gptables.gptheme)
+    theme.update_cover_text_format({"valign": "top"})
+    theme.update_data_format({"valign": "top"})
     cover = gptables.Cover(title=declaration.title, **_cover(job, about), width=_COVER_WIDTH)
     with warnings.catch_warnings():
-        # It warns of notes that no table refers to, which are few and meant: the list of notes is that of all returns.
-        warnings.simplefilter("ignore", UserWarning)
+        # It warns of notes that no table refers to, though all returns have them, and of what pandas is to do later.
+        warnings.simplefilter("ignore")
         book = gptables.produce_workbook(
             str(path),
             tables,
+            theme=theme,
             cover=cover,
             notes_table=pd.DataFrame({"Note": list(named), "What it says": list(named.values())}),
             auto_width=False,

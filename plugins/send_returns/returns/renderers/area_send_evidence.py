@@ -241,11 +241,13 @@ def _words(one: Indicator) -> list[html.Text]:
 
 def _why_none(measure: Measure) -> str:
     """Why a measure has no chart; empty if it has one."""
+    if indicators.is_drawn(measure):
+        return ""
     if not measure.months:
         return "it has no monthly figures"
-    if len(measure.chart.points) < len(measure.chart.hidden_on):
+    if measure.chart.hidden_on:
         return "most months are hidden; the workbook has those that are not"
-    return "" if len(measure.chart.points) > 1 else "fewer than two months are known"
+    return "fewer than two months are known"
 
 
 def _chart(one: Indicator) -> dict[str, str]:
