@@ -315,7 +315,7 @@ def _page(job: Job, plan: _Plan, sheets: Sequence[Sheet]) -> bytes:
         ],
         charts=sorted(charts.values(), key=lambda one: one["code"]),
         symbols=tables.SYMBOLS,
-        notes=tables.NOTES | _NOTES,
+        notes={**tables.NOTES, **_NOTES},
     )
 
 
