@@ -121,6 +121,11 @@ from unnest(array['open', 'completed']) as of, unnest(array['autism', 'total']) 
     unnest(array['0 to 1 weeks', 'total']) as band,
     (values ('partnership', 'hertfordshire', 'total'), ('district', 'E07000241', 'total'),
         ('partnership', 'hertfordshire', 'RY4')) as place (geography_type, geography_code, provider);
+insert into candidate_returns.return_health_waits__figure (partnership, return_table, measure, period_to_on,
+    geography_type, geography_code, breakdown, breakdown_value, numerator, denominator)
+select 'hertfordshire', 'health_waits_autism', 'past_13_weeks', '2026-10-31', place.*, 1, 2
+from (values ('partnership', 'hertfordshire', 'total', 'total'), ('partnership', 'hertfordshire', 'provider', 'RY4'),
+    ('district', 'E07000241', 'total', 'total')) as place;
 insert into candidate_returns.return_improvement_plan_progress__action (partnership, action_number, started_on, due_on,
     status) values ('hertfordshire', 'A1', '2026-01-01', '2026-12-01', 'green');
 insert into candidate_returns.return_improvement_plan_progress__milestone (partnership, milestone_number, action_number,

@@ -116,17 +116,34 @@ cell as (
         grouping sets ((), (counted.district_code), (counted.provider_code))
 ),
 
+-- Every open referral for suspected autism, and those past the limit of its clock without a first contact: as H04 counts them.
+suspected as (
+    select
+        coalesce(waiting.district_code, 'not recorded') as district_code,
+        waiting.provider_code,
+        waiting.is_waiting and waiting.snapshot_on > clock.due_on as is_past_limit
+    from {{ ref('int_health_wait') }} as waiting
+    inner join {{ ref('int_clock__health') }} as clock
+        on
+            waiting.referral_key = clock.subject_id
+            and clock.clock = 'CLK27'
+    where waiting.pathway = 'autism' and waiting.snapshot_on = {{ as_of() }}
+),
+
 figure as (
     select
         shown.return_table,
         shown.measure,
+        'count' as statistic,
         shown.period_kind,
         shown.period_from_on,
         {{ as_of() }} as period_to_on,
         place.geography_type,
         place.geography_code,
+        'service | waiting_band | provider' as breakdown,
         service.service || ' | ' || time_waited.band || ' | ' || place.provider_code as breakdown_value,
-        coalesce(cell.referrals, 0)::numeric as referrals
+        coalesce(cell.referrals, 0)::numeric as numerator,
+        null::numeric as denominator
     from shown
     cross join service
     cross join time_waited
@@ -144,13 +161,16 @@ figure as (
     select
         'health_waits_trend' as return_table,
         'waiting' as measure,
+        'count' as statistic,
         period.period_kind,
         period.period_from_on,
         period.period_to_on,
         'partnership' as geography_type,
         '{{ var("partnership") }}' as geography_code,
+        'service | waiting_band | provider' as breakdown,
         service.service || ' | total | total' as breakdown_value,
-        count(waiting.referral_key)::numeric as referrals
+        count(waiting.referral_key)::numeric as numerator,
+        null::numeric as denominator
     from {{ ref('int_period') }} as period
     cross join service
     left join {{ ref('int_health_wait') }} as waiting
@@ -164,6 +184,22 @@ figure as (
         period.period_from_on,
         period.period_to_on,
         service.service
+    union all
+    select
+        'health_waits_autism' as return_table,
+        'past_13_weeks' as measure,
+        'share' as statistic,
+        'as_of' as period_kind,
+        {{ as_of() }} as period_from_on,
+        {{ as_of() }} as period_to_on,
+        case when grouping(suspected.district_code) = 0 then 'district' else 'partnership' end as geography_type,
+        coalesce(suspected.district_code, '{{ var("partnership") }}') as geography_code,
+        case when grouping(suspected.provider_code) = 0 then 'provider' else 'total' end as breakdown,
+        coalesce(suspected.provider_code, 'total') as breakdown_value,
+        count(*) filter (where suspected.is_past_limit)::numeric as numerator,
+        count(*)::numeric as denominator
+    from suspected
+    group by grouping sets ((), (suspected.district_code), (suspected.provider_code))
 )
 
 select
@@ -171,18 +207,24 @@ select
     figure.return_table,
     ''::text as indicator_code,
     figure.measure,
-    'count'::text as statistic,
+    figure.statistic,
+    case figure.statistic when 'share' then 100 end as per,
+    'people'::text as counts,
     figure.period_kind,
     figure.period_from_on,
     figure.period_to_on,
     figure.geography_type,
     figure.geography_code,
-    'service | waiting_band | provider'::text as breakdown,
+    figure.breakdown,
     figure.breakdown_value,
-    figure.referrals as numerator,
-    null::numeric as denominator,
-    figure.referrals as value,
-    'ok'::text as status
+    null::bigint as people,
+    figure.numerator,
+    figure.denominator,
+    case figure.statistic
+        when 'share' then round(100 * figure.numerator / nullif(figure.denominator, 0), 1)
+        else figure.numerator
+    end as value,
+    case when figure.statistic = 'share' and figure.denominator = 0 then 'x' else 'ok' end as status
 from figure
 order by
     figure.return_table,
@@ -190,4 +232,5 @@ order by
     figure.period_to_on,
     figure.geography_type,
     figure.geography_code,
+    figure.breakdown,
     figure.breakdown_value

@@ -14,8 +14,6 @@ from send_returns.returns.pages import long_date, words
 from send_returns.returns.tables import Cell, Column, Sheet
 
 TOTAL = "total"
-# The measure of open referrals for suspected autism that are past 13 weeks without a first contact.
-_AUTISM = "H04"
 _NOTES = {
     "wait": "A wait runs from the day the referral was received to the first contact that the patient came to.",
     "share": "Made of the rounded counts; [c] where one of them is hidden.",
@@ -44,12 +42,13 @@ class _Waits:
             district = row["geography_code"] if row["geography_type"] == "district" else TOTAL
             self.counts[service, band, district, provider] = indicators.figure(row)
         of = {(service, district, provider) for service, _, district, provider in self.counts}
-        self.rows = sorted(of, key=lambda key: (*self._order(key[0]), *self._order(key[1]), *self._order(key[2])))
+        self.rows = sorted(
+            of,
+            key=lambda key: (_totals_first(key[0]), self._order("district", key[1]), self._order("provider", key[2])),
+        )
 
-    @staticmethod
-    def _order(part: str) -> tuple[bool, str]:
-        """Totals first, what is not recorded with the others."""
-        return part != TOTAL, part
+    def _order(self, kind: str, code: str) -> tuple[bool, str]:
+        return code != TOTAL, self.name(kind, code)
 
     def cells(self, service: str, district: str, provider: str) -> list[Cell]:
         """The counts of a row by band, their total, and the share of those over 18 weeks."""
@@ -118,7 +117,7 @@ def _share(parts: Sequence[Figure | None], whole: Figure | None) -> Cell:
 
 def _sheet(waits: _Waits, label: str, title: str, by: str | None) -> Sheet:
     """A row per service, or per service and district or provider, whose totals are rows of the sheet too."""
-    divided = [Column(words(by), 46)] if by else []
+    divided = [Column(words(by), 28 if by == "district" else 62)] if by else []
     rows: list[list[Cell]] = []
     for service, district, provider in waits.rows:
         if (district != TOTAL and by != "district") or (provider != TOTAL and by != "provider"):
@@ -140,13 +139,18 @@ def _sheet(waits: _Waits, label: str, title: str, by: str | None) -> Sheet:
     )
 
 
+def _totals_first(part: str) -> tuple[bool, str]:
+    """The order of parts, whose total comes first."""
+    return part != TOTAL, part
+
+
 def _service(service: str) -> str:
     return "All" if service == TOTAL else words(service)
 
 
 def _autism(job: Job, names: Mapping[tuple[str, str], str]) -> Sheet:
     rows: list[list[Cell]] = []
-    found = job.frame.filter((pl.col("measure") == _AUTISM) & (pl.col("period_kind") == "as_of"))
+    found = job.frame.filter(pl.col("return_table") == "health_waits_autism")
     for kind, row_filter, code in (
         ("whole", (pl.col("geography_type") == "partnership") & (pl.col("breakdown") == TOTAL), "geography_code"),
         ("district", (pl.col("geography_type") == "district") & (pl.col("breakdown") == TOTAL), "geography_code"),
@@ -184,9 +188,7 @@ def _trend(job: Job) -> Sheet:
         job.frame.filter(pl.col("return_table") == "health_waits_trend").sort("period_to_on").iter_rows(named=True)
     ):
         by_day.setdefault(row["period_to_on"], {})[row["breakdown_value"].split(" | ")[0]] = indicators.figure(row)
-    services = sorted(
-        {service for figures in by_day.values() for service in figures}, key=lambda one: (one != TOTAL, one)
-    )
+    services = sorted({service for figures in by_day.values() for service in figures}, key=_totals_first)
     return Sheet(
         "Months",
         "Referrals waiting at the end of each month, by service",
