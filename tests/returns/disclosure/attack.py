@@ -86,18 +86,20 @@ def _longer(start: date, end: date) -> Iterable[tuple[date, date]]:
 
 
 class Attack:
-    """Releases stacked as one system. `truth`: exact frames, one for each, by which success is judged."""
+    """Releases stacked as one system. `truth`: exact frames, one for each, by which success is judged.
+
+    A hidden count is at least one. Who takes hidden noughts for one too is naive; others are told which those are.
+    """
 
     def __init__(
         self, published: Sequence[pl.DataFrame], truth: Sequence[pl.DataFrame], same: Mapping[str, str] | None = None,
-        *, is_exact: bool = False, floor: float = 1,
+        *, is_exact: bool = False, is_naive: bool = False,
     ) -> None:  # fmt: skip
         self.numbers: dict[tuple[Name, int], int] = {}
         self.least: list[float] = []
         self.most: list[float] = []
         self.targets: dict[int, float] = {}
         self.rows: list[dict[int, int]] = []
-        self.floor = floor
         same = same or {}
         self.links: list[dict[int, int]] = []
         before: dict[Name, tuple[float | None, int]] = {}
@@ -107,7 +109,7 @@ class Attack:
             where: dict[Name, int] = {}
             for key, (value, _) in said.items():
                 where[key] = self._variable((key, number))
-                self._bound(where[key], value, is_exact)
+                self._bound(where[key], value, is_exact, 0 if real.get(key) == 0 and not is_naive else 1)
                 if key in real and 1 <= real[key] <= 7:
                     self.targets[where[key]] = real[key]
                 # What has not visibly changed is taken for the same.
@@ -132,9 +134,9 @@ class Attack:
             self.most.append(ENDLESS)
         return self.numbers[key]
 
-    def _bound(self, variable: int, value: float | None, is_exact: bool) -> None:
+    def _bound(self, variable: int, value: float | None, is_exact: bool, floor: float) -> None:
         if value is None:
-            least, most = self.floor, ENDLESS
+            least, most = floor, ENDLESS
         elif value == 0 or is_exact:
             least, most = value, value
         else:
@@ -176,7 +178,8 @@ class Attack:
                     break
             low, high = np.ceil(ends[0] - 1e-6), np.floor(ends[1] + 1e-6)
             recovered += low == high == self.targets[target]
-            narrow += high - low < FEWEST
+            # An interval that the count is not in is a mistake, which hidden noughts taken for one lead to.
+            narrow += high - low < FEWEST and low <= self.targets[target] <= high
         return Learnt(len(targets), int(recovered), int(narrow))
 
     @staticmethod

@@ -192,6 +192,7 @@ def test_nothing_is_recovered_from_all_tables_of_a_release(seed: int, count: int
     learnt = Attack([figures.frame], [exact], WAITS).run()
     assert learnt.attacked > 30
     assert (learnt.recovered, learnt.narrow) == (0, 0)
+    assert Attack([figures.frame], [exact], WAITS, is_naive=True).run(most_targets=20).recovered == 0
     assert figures.frame.filter(pl.col("numerator") > 0).height > 10
 
 
@@ -211,4 +212,20 @@ def test_nothing_is_recovered_in_whole_numbers() -> None:
     assert learnt.attacked > 30
     assert (learnt.recovered, learnt.narrow) == (0, 0)
     poor = Attack([primary_only(exact, rounded=True)], [exact], SAME).run(in_whole_numbers=True, most_targets=20)
+    assert poor.narrow > 0
+
+
+@pytest.mark.parametrize("seed", [6, 7])
+def test_nothing_is_recovered_from_releases_one_after_another(seed: int) -> None:
+    people = People.draw(seed, 250)
+    exact = [stacked(one) for one in (people, people.corrected(seed, 6))]
+    first = protect_figures(exact[0])
+    second = protect_figures(exact[1], [first.frame])
+    learnt = Attack([first.frame, second.frame], exact, WAITS).run()
+    assert learnt.attacked > 30
+    assert (learnt.recovered, learnt.narrow) == (0, 0)
+    # What was hidden is hidden still.
+    was_hidden = first.hidden.select(*first.hidden.columns[:8], "part")
+    assert was_hidden.join(second.hidden, on=was_hidden.columns, how="anti").height == 0
+    poor = Attack([primary_only(one, rounded=True) for one in exact], exact, WAITS).run(most_targets=20)
     assert poor.narrow > 0

@@ -6,7 +6,7 @@ the cheapest further cells are hidden, found by a linear programme in which a pu
 price. A cell that cannot be protected so has all its neighbours hidden; where that does not help, nothing is released.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -86,9 +86,9 @@ def protect(cells: Cells, policy: Policy = "rounded", earlier: Sequence[Earlier]
     work.keep_hidden()
     work.begin()
     work.prove()
-    published = np.where(work.hidden, -1, work.shown)
-    published[~cells.frame["is_published"].to_numpy()] = -1
-    return Protection(published, list(work.why[: len(cells.sizes)]), int(work.must.sum()), work.programmes)
+    today = len(cells.sizes)
+    published = np.where(work.hidden | ~work.is_published, -1, work.shown)[:today]
+    return Protection(published, list(work.why[:today]), int(work.must.sum()), work.programmes)
 
 
 class _Work:
@@ -226,14 +226,8 @@ class _Work:
                 continue
             found = self._solve(which, np.zeros(len(which)), lifted=noughts)
             if found is None and len(then):
-                # No table agrees with both releases: they tell only that something else has changed, so that no
-                # figure of the earlier one is known to hold still.
-                self.locked[which] = which >= today
-                self.least[which[which < today]], self.most[which[which < today]] = 0.0, np.inf
-                keep = np.ones(self.equations.shape[0], bool)
-                keep[np.unique(self.columns[:, then].nonzero()[0])] = False
-                self.equations = self.equations[keep]
-                self._index()
+                # No table agrees with both releases: they tell only that something else has changed.
+                self._forget(which)
                 found = self._solve(which[which < today], np.zeros(int((which < today).sum())), lifted=noughts)
                 which = which[which < today]
             if found is not None:
@@ -329,16 +323,39 @@ class _Work:
     def prove(self) -> None:
         """Look for witnesses, hide what stands in their way, and close what cannot be proved."""
         self._look_wide()
-        for closing in (False, True):
-            for cell in np.flatnonzero(self._open()):
-                if self._open()[cell] and not self._witness(int(cell)) and closing:
-                    rows = self.columns[:, [cell]].nonzero()[0]
-                    self.hide(np.setdiff1d(self.equations[rows].indices, np.flatnonzero(self.locked)), CLOSED)
-                    if not self._witness(int(cell)):
-                        raise NotProtected(
-                            "disclosure control: a small count could be worked out from earlier releases, whatever"
-                            " more is hidden. Nothing was released: withdraw the table from this release"
-                        )
+        left = [
+            cell for cell in map(int, np.flatnonzero(self._open())) if self._open()[cell] and not self._witness(cell)
+        ]
+        for cell in left:
+            if self._open()[cell] and not any(self._witness(cell) for _ in self._last_resorts(cell)):
+                raise NotProtected(
+                    "disclosure control: a small count could be worked out from earlier releases, whatever more is"
+                    " hidden. Nothing was released: withdraw the table from this release"
+                )
+
+    def _last_resorts(self, cell: int) -> Iterator[None]:
+        """What is done, one after another, for a cell that hiding what is cheapest does not protect."""
+        around = self._around(cell, _FAR)
+        noughts = around[self.sizes[around] == 0]
+        if not self.low[cell] <= self.sizes[cell] <= self.high[cell]:
+            # Taking hidden noughts for one leads astray here: what it tells of the cell is wrong, so no harm is done.
+            self.floor[noughts] = 0
+            yield
+        beside = self.equations[self.columns[:, [cell]].nonzero()[0]].indices
+        for which in (beside, around):
+            self.hide(np.setdiff1d(which, np.flatnonzero(self.locked)), CLOSED)
+            yield
+        self.floor[noughts] = 0
+        yield
+
+    def _forget(self, which: Ints) -> None:
+        """Take what an earlier release showed of some cells for something else: they may have changed unseen."""
+        self.locked[which], self.least[which], self.most[which] = False, 0.0, np.inf
+        then = which[self.cost[which] == 0]
+        keep = np.ones(self.equations.shape[0], bool)
+        keep[np.unique(self.columns[:, then].nonzero()[0])] = False
+        self.equations = self.equations[keep]
+        self._index()
 
     def _look_wide(self) -> None:
         """Whole tables at once, up and down: most cells need no programme of their own."""
@@ -357,20 +374,11 @@ class _Work:
 
     def _witness(self, cell: int) -> bool:
         """Prove one cell, hiding others where that is needed; False where it cannot be done."""
-        which = self._around(cell, _NEAR)
-        at = int(np.searchsorted(which, cell))
-        wanted = self._open(which)
-        for direction in (-1.0, 1.0):
-            push = np.where(wanted, 0.01 * direction, 0.0)
-            push[at] = direction
-            table = self._solve(which, push, reach=WIDTH)
-            if table is not None:
-                self._seen(which, table)
-            if not self._open(np.array([cell])).any():
-                return True
         for limit in (_NEAR, _FAR):
             which = self._around(cell, limit)
             at = int(np.searchsorted(which, cell))
+            if self._is_seen_wide(which, at):
+                return True
             table = self._solve(which, np.zeros(len(which)), (at, self.low[cell] + WIDTH), may_hide=True)
             if table is not None:
                 break
@@ -380,3 +388,16 @@ class _Work:
         self.hide(which[(table < least) | (table > most)], SECONDARY)
         self._seen(which, table)
         return True
+
+    def _is_seen_wide(self, which: Ints, at: int) -> bool:
+        """Whether tables are found, with only the cells `which` let move, between which one differs by enough."""
+        wanted = self._open(which)
+        for direction in (-1.0, 1.0):
+            push = np.where(wanted, 0.01 * direction, 0.0)
+            push[at] = direction
+            table = self._solve(which, push, reach=WIDTH)
+            if table is not None:
+                self._seen(which, table)
+            if not self._open(which[[at]]).any():
+                return True
+        return False
