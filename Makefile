@@ -39,7 +39,7 @@ test: setup ## The whole suite, with what it needs from the system
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
 	@$(RUN) sqlfluff lint --processes 2 dbt_project/models dbt_project/tests
-	@$(RUN) pytest -n 2 --dist loadfile # each worker has a server of its own
+	@$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder # each worker has a server of its own
 
 .superset/.locked: tests/marts/superset.txt | $(UV)
 	@echo "Installing Superset ..."

@@ -10,11 +10,12 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from psycopg import sql
+from xdist.scheduler import LoadFileScheduling
 
 from send_returns import warehouse
 from send_returns.settings import Settings
@@ -25,11 +26,42 @@ if TYPE_CHECKING:
 
 _numbers = count()
 
+# What the tests of such a folder share takes long to build: they stay with one worker, which builds it once.
+TOGETHER = ("tests/marts/", "tests/rights/", "tests/warehouse/")
+
+
+class _Scheduling(LoadFileScheduling):
+    """A file goes to one worker, and so does a folder of `TOGETHER`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
+    return _Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what takes long begin first, so that the workers end together."""
+    items.sort(key=lambda item: not (item.nodeid.startswith(TOGETHER) or item.get_closest_marker("slow")))
+
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Settings]:
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where every home of these tests keeps the parsed dbt project: all workers' one folder, so it is parsed once."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "cache"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(cache: Path) -> Iterator[Settings]:
     """The embedded server of this test session, in a home of its own, stopped and removed afterwards."""
     home = Path(tempfile.mkdtemp(prefix="send-returns-test-"))
+    (home / "cache").symlink_to(cache)
     settings = Settings(home=home)
     warehouse.ensure_server(settings)
     try:
@@ -82,6 +114,7 @@ def _fresh(server: Settings, template: str, home: Path) -> Iterator[Settings]:
         server, sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
     )
     home.mkdir(mode=0o700)
+    (home / "cache").symlink_to((server.home / "cache").resolve())
     try:
         yield Settings(home=home, database_url=warehouse.url(server, database=name))
     finally:

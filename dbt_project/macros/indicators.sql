@@ -53,3 +53,22 @@
 {% macro is_reached(value, target, better) -%}
     case {{ better }} when 'higher' then {{ value }} >= {{ target }} when 'lower' then {{ value }} <= {{ target }} end
 {%- endmacro %}
+
+{#-
+    The measures of the families of `kept`, whose cases, and all that tells of them, are what they were: an incremental build takes their
+    rows from what readers see. A measure is of one family alone.
+-#}
+{% macro measures_of(kept) -%}
+    (
+        {%- for family in kept %}
+            select kept_{{ family }}.measure from {{ ref('int_indicator__' ~ family) }} as kept_{{ family }}
+            group by kept_{{ family }}.measure
+            {%- if not loop.last %} union all{% endif %}
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+{#- The table of this model that readers see. -#}
+{% macro live() -%}
+    {{ this.schema | replace('candidate_', '') }}.{{ this.name }}
+{%- endmacro %}

@@ -63,12 +63,17 @@
     'int_clock__casework': "clock || '/' || part || '/' || subject_id",
     'int_indicator__casework': "measure || '/' || coalesce(period_kind, '') || '/' || counted_on || '/' || subject_id",
 } %}
-{% for model, key in keys.items() %}
+-- Of a table that is kept from the last build it is known.
+select
+    null::text as model,
+    null::text as key
+where false
+{% for model, key in keys.items() if model not in var('kept') %}
+    union all
     select
         '{{ model }}' as model,
         ({{ key }})::text as key
     from {{ ref(model) }}
     group by ({{ key }})::text
     having count(*) > 1 or ({{ key }})::text is null
-    {% if not loop.last %}union all{% endif %}
 {% endfor %}

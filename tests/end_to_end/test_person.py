@@ -4,6 +4,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from send_returns import feeds, stages
 from send_returns.identity import pseudonyms, review
 from send_returns.settings import Settings
@@ -11,6 +13,7 @@ from send_returns.simulate import simulate
 from send_returns.warehouse import connect
 
 AS_OF = date(2026, 11, 24)
+pytestmark = pytest.mark.slow
 
 
 def run(settings: Settings) -> str:

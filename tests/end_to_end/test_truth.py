@@ -15,6 +15,7 @@ from send_returns.simulate import simulate
 from send_returns.warehouse import connect
 
 Cells = list[str]
+pytestmark = pytest.mark.slow
 
 
 def _read(path: Path) -> list[dict[str, str]]:

@@ -154,7 +154,9 @@ def county(published: County, copy_of: Copy, tmp_path: Path, monkeypatch: pytest
     """A copy of the county, to take from, on the day of its run."""
     monkeypatch.setattr(clock, "today", lambda: AS_OF)
     with copy_of(published.settings, tmp_path / "home") as settings:
-        shutil.copytree(published.settings.home, settings.home, dirs_exist_ok=True)
+        shutil.copytree(
+            published.settings.home, settings.home, dirs_exist_ok=True, ignore=shutil.ignore_patterns("cache")
+        )
         for folder in ("inbox", "output"):
             shutil.copytree(getattr(published, folder), tmp_path / folder)
         yield replace(published, settings=settings, inbox=tmp_path / "inbox", output=tmp_path / "output")

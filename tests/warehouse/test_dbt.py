@@ -22,14 +22,6 @@ def _fill(settings: Settings) -> None:
         connection.execute((GOLDEN / "children.sql").read_bytes())
 
 
-@pytest.fixture(scope="module")
-def built(module_database: Settings) -> Settings:
-    _fill(module_database)
-    for layer in LAYERS:
-        dbt.build(module_database, "r1", layer)
-    return module_database
-
-
 def _csv(settings: Settings, query: str) -> list[list[str]]:
     with (
         connect(settings) as connection,

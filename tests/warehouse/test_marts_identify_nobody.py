@@ -48,15 +48,6 @@ def unlawful(columns: Iterable[str], lawful: Mapping[str, Mapping[str, str]]) ->
 
 
 @pytest.fixture(scope="module")
-def built(module_database: Settings) -> Settings:
-    with connect(module_database) as connection:
-        connection.execute((GOLDEN / "children.sql").read_bytes())
-    for layer in ("staging", "intermediate", "returns"):
-        dbt.build(module_database, "r1", layer)
-    return module_database
-
-
-@pytest.fixture(scope="module")
 def contracts(built: Settings) -> dict[str, dict[str, Any]]:
     """What each mart's contract says lawfully shows more, by mart."""
     nodes = dbt.manifest(built).nodes.values()

@@ -1,6 +1,7 @@
 {% set families = ['care', 'casework', 'disputes', 'governance', 'health', 'placement', 'quality', 'schools'] %}
+{% set kept = var('kept_families')[this.name] or [] %}
 with counted as (
-    {% for family in families %}
+    {% for family in families if family not in kept %}
         select
             {{ family }}.measure,
             {{ family }}.period_kind,
@@ -43,3 +44,9 @@ left join {{ ref('int_child__grouped') }} as child
 left join {{ ref('int_child__keyed') }} as pseudonym
     on counted.person_id = pseudonym.person_id
 where counted.counted_on <= {{ as_of() }}
+{% if kept %}
+    union all
+    select live.* -- noqa: AM04
+    from {{ live() }} as live
+    where live.measure in {{ measures_of(kept) }}
+{% endif %}

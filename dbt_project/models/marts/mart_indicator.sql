@@ -1,6 +1,9 @@
 -- With room for its groups in memory a county's cases are hashed once; without, they are sorted once for every breakdown.
 {{ config(sql_header="set local work_mem = '1GB';") }}
-
+{% set kept = var('kept_families')[this.name] or [] %}
+{% for family in ['care', 'casework', 'disputes', 'governance', 'health', 'placement', 'quality', 'schools'] %}
+-- depends_on: {{ ref('int_indicator__' ~ family) }}
+{% endfor %}
 with measure_period as (
     select
         measure.measure,
@@ -8,6 +11,7 @@ with measure_period as (
         kind.period_kind
     from {{ ref('indicator_measures') }} as measure
     cross join lateral string_to_table(measure.periods, ' ') as kind (period_kind)
+    {% if kept %}where measure.measure not in {{ measures_of(kept) }}{% endif %}
 ),
 
 -- Months make up quarters and years, so a measure of these kinds alone is summed by month first. Days taken for weeks are taken
@@ -27,6 +31,7 @@ counted as (
     from {{ ref('fct_indicator_case') }} as indicator_case
     inner join {{ ref('indicator_measures') }} as measure
         on indicator_case.measure = measure.measure
+    {% if kept %}where measure.measure not in {{ measures_of(kept) }}{% endif %}
 ),
 
 bucketed as (
@@ -328,11 +333,17 @@ select
     valued.country_value,
     valued.benchmark_to_on
 from valued
+{% if kept %}
+    union all
+    select live.* -- noqa: AM04
+    from {{ live() }} as live
+    where live.measure in {{ measures_of(kept) }}
+{% endif %}
 order by
-    valued.measure,
-    valued.period_kind,
-    valued.period_to_on,
+    measure,
+    period_kind,
+    period_to_on,
     geography_type,
     geography_code,
-    valued.breakdown,
-    valued.breakdown_value
+    breakdown,
+    breakdown_value

@@ -1,13 +1,20 @@
-"""`dbt build` of every layer against its own compiled SQL, run by one psql in the same order."""
+"""`dbt build` of every layer against its own compiled SQL in one psql, and what a day's delta takes of it.
+
+The county of a delta is built in a scratch database, once to warm dbt's imports and parse, and once to be measured.
+"""
 
 import os
 import statistics
 import subprocess
+from collections.abc import Iterator
+from datetime import date
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from send_returns import clock, warehouse
+from send_returns import clock, feeds, stages, warehouse
+from send_returns.bench.linkage import delivery_of_a_day
+from send_returns.bench.scratch import scratch
 from send_returns.settings import Settings
 from send_returns.warehouse import dbt
 
@@ -23,6 +30,7 @@ def dbt_ratio(settings: Settings, run_id: str) -> dict[str, Any]:
 
     Both load the seeds, make views, tables and statistics in the candidate schemas, and run the tests.
     """
+    _in_full(settings, run_id)
     _build(settings, run_id)
     script = settings.folder("bench") / "compiled.sql"
     script.write_text(_script(settings, run_id), encoding="utf-8")
@@ -37,6 +45,57 @@ def dbt_ratio(settings: Settings, run_id: str) -> dict[str, Any]:
         "seconds": round(measured, 3),
         "ratio": round(measured / baseline, 3),
     }
+
+
+def deltas(settings: Settings, county: Path, as_of: date) -> Iterator[dict[str, Any]]:
+    """Seconds of the build of a county, of a correction, and of one delivery more, both of about one row in a hundred.
+
+    The correction is the register of short breaks without the last hundredth of its requests, with the same reporting
+    date; the other is what linkage is measured by. Before each, readers see what was built.
+    """
+    late, _ = delivery_of_a_day(county)
+    aside = county / late.name
+    (register,) = (county / "inbox" / "council" / "short_breaks").glob("*/*_request.csv")
+    text = register.read_text(encoding="utf-8")
+    lines = text.splitlines(keepends=True)
+    with scratch(settings) as database:
+        late.rename(aside)
+        try:
+            whole = full_seconds(database, county / "inbox", as_of)
+            yield {"delta": "everything", "seconds": whole, "baseline_seconds": whole}
+            register.write_text("".join(lines[: -max(len(lines) // 100, 1)]), encoding="utf-8")
+            yield {"delta": "a correction", "seconds": _more(database, county, as_of), "baseline_seconds": whole}
+        finally:
+            aside.rename(late)
+            register.write_text(text, encoding="utf-8")
+        yield {"delta": "a delivery more", "seconds": _more(database, county, as_of), "baseline_seconds": whole}
+
+
+def full_seconds(settings: Settings, inbox: Path, as_of: date) -> float:
+    """Land, link and build everything there is in an empty database, twice: the seconds of the second build."""
+    run_id = _linked(settings, inbox, as_of)
+    _build(settings, run_id)
+    _in_full(settings, run_id)
+    return _build(settings, run_id)
+
+
+def _more(settings: Settings, county: Path, as_of: date) -> float:
+    """Let readers see what was built last, and build what has changed since."""
+    stages.gate(settings, stages.open_run(settings, as_of))
+    return _build(settings, _linked(settings, county / "inbox", as_of))
+
+
+def _linked(settings: Settings, inbox: Path, as_of: date) -> str:
+    for organisation in feeds.ORGANISATIONS:
+        stages.land(settings, organisation, inbox, as_of)
+    run_id = stages.open_run(settings, as_of)
+    stages.link(settings, run_id)
+    return run_id
+
+
+def _in_full(settings: Settings, run_id: str) -> None:
+    with warehouse.connect(settings) as connection:
+        connection.execute("update audit.run set mode = 'full' where run_id = %s", [run_id])
 
 
 def _build(settings: Settings, run_id: str) -> float:

@@ -20,7 +20,7 @@ def linkage_figures(settings: Settings, county: Path, as_of: date) -> dict[str, 
     after both; `recall_where_said` of those of records that say who they are about. The baselines' have their name
     before them.
     """
-    late, share = _delivery_of_a_day(county)
+    late, share = delivery_of_a_day(county)
     aside = county / late.name
     with scratch(settings) as database:
         late.rename(aside)
@@ -55,7 +55,7 @@ def _linked(settings: Settings, inbox: Path, as_of: date) -> tuple[str, float]:
     return run_id, clock.monotonic() - started
 
 
-def _delivery_of_a_day(county: Path) -> tuple[Path, float]:
+def delivery_of_a_day(county: Path) -> tuple[Path, float]:
     """The delivery that has most nearly one in a hundred of the records, and its share; of a feed that has others."""
     record = pl.read_csv(county / "truth" / "record.csv", infer_schema=False)
     shares = (

@@ -22,7 +22,7 @@ from send_returns.settings import Settings, code_version
 
 COUNTY = ("whole run", "orchestration", "peak memory", "second run", "landing", "dbt", "gate")
 STREAMING = ("streaming", "scaling")
-FIGURES = ("simulation", *COUNTY, "linkage", "linkage scale", *STREAMING)
+FIGURES = ("simulation", *COUNTY, "dbt delta", "dbt scale", "linkage", "linkage scale", *STREAMING)
 GIGABYTE = 1024**3
 
 
@@ -55,6 +55,10 @@ def bench(*, children: int, seed: int, as_of: date, only: Sequence[str] | None =
             _simulate(settings, children=children, seed=seed, as_of=as_of)
         if wanted & set(COUNTY):
             _measure(settings, wanted, children=children, seed=seed, as_of=as_of)
+        if "dbt delta" in wanted:
+            _build_less(settings, children=children, seed=seed, as_of=as_of)
+        if "dbt scale" in wanted:
+            _build_more(settings, children=children, seed=seed, as_of=as_of)
         if "linkage" in wanted:
             _link(settings, children=children, seed=seed, as_of=as_of)
         if "linkage scale" in wanted:
@@ -139,6 +143,43 @@ def _county(settings: Settings, where: Mapping[str, Any], *, seed: int, as_of: d
         rows = simulate(county, children=where["children"], seed=seed, as_of=as_of, mess="realistic")
         _line("simulate", where, seconds=clock.monotonic() - started, rows=sum(rows.values()))
     return county
+
+
+def _build_less(settings: Settings, *, children: int, seed: int, as_of: date) -> None:
+    """Build a county, and then what a day's delta changes: the seconds of each against those of everything."""
+    from send_returns.bench.dbt import deltas
+
+    where = {"children": children, "code": code_version(), "cores": os.cpu_count()}
+    county = _county(settings, where, seed=seed, as_of=as_of)
+    with warehouse.running(settings):
+        warehouse.migrate(settings)
+        for figure in deltas(settings, county, as_of):
+            _line("dbt delta", where, baseline="everything built", goal=0.15, **figure)
+
+
+def _build_more(settings: Settings, *, children: int, seed: int, as_of: date) -> None:
+    """Build a tenth of the county, and the county: ten times the children in eleven times the seconds at most."""
+    from send_returns.bench.dbt import full_seconds
+    from send_returns.bench.scratch import scratch
+    from send_returns.simulate import simulate
+
+    taken: list[float] = []
+    with warehouse.running(settings):
+        warehouse.migrate(settings)
+        for count in (children // 10, children):
+            folder = settings.folder("dbt scale")
+            simulate(folder, children=count, seed=seed, as_of=as_of, mess="realistic")
+            with scratch(settings) as database:
+                taken.append(full_seconds(database, folder / "inbox", as_of))
+            shutil.rmtree(folder)
+            _line(
+                "dbt scale",
+                {"children": count, "code": code_version(), "cores": os.cpu_count()},
+                seconds=taken[-1],
+                baseline="a tenth of the children",
+                baseline_seconds=taken[0],
+                goal=11.0,
+            )
 
 
 def _link(settings: Settings, *, children: int, seed: int, as_of: date) -> None:

@@ -48,7 +48,6 @@ def _exchange(connection: psycopg.Connection, run_id: str) -> None:
     connection.execute(sql.SQL("set local lock_timeout = {}").format(LOCK_MILLISECONDS))
     for live in READERS:
         connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(CANDIDATE + live)))
-    _refuse_views(connection)
     # A reader in the middle of a query holds its tables; one that is about to start waits here and then looks the names
     # up again. Without these locks a query could take one table from before the rename and the next from after it.
     live_tables = connection.execute(
@@ -59,6 +58,8 @@ def _exchange(connection: psycopg.Connection, run_id: str) -> None:
     if live_tables:
         names = sql.SQL(", ").join(sql.Identifier(schema, table) for schema, table in live_tables)
         connection.execute(sql.SQL("lock table {} in access exclusive mode").format(names))
+    _bring_over(connection)
+    _refuse_views(connection)
     for live, reader in READERS.items():
         new, old = sql.Identifier(CANDIDATE + live), sql.Identifier(RETIRED + live)
         name, role = sql.Identifier(live), sql.Identifier(reader)
@@ -82,6 +83,46 @@ def _exchange(connection: psycopg.Connection, run_id: str) -> None:
         " on conflict (partnership) do update set run_id = excluded.run_id",
         [run_id],
     )
+
+
+def _bring_over(connection: psycopg.Connection) -> None:
+    """Move the tables that the build kept, for which views stand, from among the live ones to the candidates.
+
+    What they refer to is told anew: their dimensions are other tables now.
+    """
+    kept = connection.execute(
+        "select live.nspname, c.relname from audit.built join pg_class c on c.oid = relation"
+        " join pg_namespace live on live.oid = c.relnamespace"
+        " join pg_class v on v.relname = c.relname and v.relkind = 'v' and v.relnamespace ="
+        " to_regnamespace(%s || live.nspname) where live.nspname = any(%s) order by 1, 2",
+        [CANDIDATE, list(READERS)],
+    ).fetchall()
+    for live, table in kept:
+        candidate = sql.Identifier(CANDIDATE + live, table)
+        connection.execute(sql.SQL("drop view {}").format(candidate))
+        connection.execute(
+            sql.SQL("alter table {} set schema {}").format(
+                sql.Identifier(live, table), sql.Identifier(CANDIDATE + live)
+            )
+        )
+        for name, column, schema, dimension in connection.execute(
+            "select k.conname, a.attname, d.relnamespace::regnamespace::text, d.relname from pg_constraint k"
+            " join pg_class d on d.oid = k.confrelid"
+            " join pg_attribute a on a.attrelid = k.conrelid and a.attnum = k.conkey[1]"
+            " where k.contype = 'f' and k.conrelid = %s::regclass order by 1",
+            [f"{CANDIDATE}{live}.{table}"],
+        ).fetchall():
+            connection.execute(
+                sql.SQL(
+                    "alter table {table} drop constraint {name}, add foreign key ({column}) references {dimension}"
+                    " not enforced"
+                ).format(
+                    table=candidate,
+                    name=sql.Identifier(name),
+                    column=sql.Identifier(column),
+                    dimension=sql.Identifier(CANDIDATE + schema.removeprefix(CANDIDATE), dimension),
+                )
+            )
 
 
 def _let_connect(connection: psycopg.Connection, reader: str) -> None:

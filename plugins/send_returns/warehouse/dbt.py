@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import psycopg
-from psycopg import sql
 
 from send_returns import layouts
 from send_returns.failure import Failure
 from send_returns.settings import Settings
-from send_returns.warehouse import describing
+from send_returns.warehouse import describing, keeping
 from send_returns.warehouse.connections import HASH_JOINS_ONLY, address, connect
 
 if TYPE_CHECKING:
@@ -31,18 +30,15 @@ if TYPE_CHECKING:
 
 Layer = Literal["staging", "intermediate", "returns"]
 
-# What dbt selects for a layer, and the schemas that it fills, empty to begin with: nothing of earlier code stays.
-SELECTION: dict[Layer, tuple[str, ...]] = {
-    "staging": ("path:seeds", "path:models/staging"),
-    "intermediate": ("path:models/intermediate",),
-    "returns": ("path:models/marts", "path:models/returns"),
-}
+# The schemas that a layer fills.
 SCHEMAS: dict[Layer, tuple[str, ...]] = {
     "staging": ("candidate_reference", "candidate_staging"),
     "intermediate": ("candidate_intermediate",),
     "returns": ("candidate_marts", "candidate_returns"),
 }
 LAYOUT = "area_send_annex_a"
+# The tag by which dbt is told what to build.
+DUE = "due"
 
 
 class BuildFailed(Failure):
@@ -75,28 +71,29 @@ def build(settings: Settings, run_id: str, layer: Layer) -> dict[str, int]:
         BuildFailed: there is no such run, the project cannot be read, or a model or test failed.
     """
     as_of = date.fromisoformat(_variables(settings, run_id)["as_of"])
-    with connect(settings, purpose="send-returns dbt") as connection:
-        for schema in SCHEMAS[layer]:
-            connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema)))
-        if layer == "staging":
-            _write_layout(connection, as_of)
     parsed = manifest(settings)
     described = describing.tables(parsed)
-    results = invoke(
-        settings,
-        run_id,
-        "build",
-        "--indirect-selection",
-        "buildable",
-        "--exclude-resource-type",
-        "unit_test",
-        "--exclude-resource-type",
-        "exposure",
-        "--select",
-        *SELECTION[layer],
-        parsed=parsed,
+    dimensions = [table.name for table in described if table.is_dimension]
+    with connect(settings, purpose="send-returns dbt") as connection:
+        planned = keeping.plan(connection, parsed, run_id, layer, _checksum(settings), dimensions)
+        keeping.prepare(connection, planned, SCHEMAS[layer])
+        if layer == "staging":
+            _write_layout(connection, as_of)
+    for name in planned.due:
+        parsed.nodes[name].tags.append(DUE)
+    results = (
+        invoke(
+            settings,
+            run_id,
+            "build",
+            *("--select", f"tag:{DUE}", "--indirect-selection", "empty"),
+            parsed=parsed,
+            planned=planned,
+        )
+        if planned.due
+        else []
     )
-    _record(settings, run_id, layer, results)
+    _record(settings, run_id, layer, results, planned)
     failed = [result for result in results if result.status not in ("success", "pass", "warn")]
     if failed:
         broken = [result for result in failed if result.status != "skipped"]
@@ -108,12 +105,18 @@ def build(settings: Settings, run_id: str, layer: Layer) -> dict[str, int]:
             [result.node for result in broken],
         )
     if layer == "returns":
-        _describe(settings, run_id, described)
+        elsewhere = {(schema, name) for schema, name, _ in planned.standing_for()}
+        _describe(settings, run_id, described, elsewhere)
+    with connect(settings, purpose="send-returns dbt") as connection:
+        keeping.record(connection, parsed, planned, run_id)
     kinds = sorted({result.resource_type for result in results})
-    return {f"{kind}s": sum(result.resource_type == kind for result in results) for kind in kinds}
+    counts = {f"{kind}s": sum(result.resource_type == kind for result in results) for kind in kinds}
+    return {**counts, "kept": len(planned.kept)}
 
 
-def _describe(settings: Settings, run_id: str, described: list[describing.Table]) -> None:
+def _describe(
+    settings: Settings, run_id: str, described: list[describing.Table], elsewhere: set[tuple[str, str]]
+) -> None:
     with connect(settings, purpose="send-returns dbt comments") as connection:
         connection.execute(HASH_JOINS_ONLY)
         astray = describing.astray(connection, described)
@@ -123,23 +126,34 @@ def _describe(settings: Settings, run_id: str, described: list[describing.Table]
                 f" published: have the dimension know what the fact does, and build run {run_id} again.",
                 astray,
             )
-        describing.describe(connection, described)
+        # What readers see is described already.
+        here = [table for table in described if (f"candidate_{table.schema}", table.name) not in elsewhere]
+        describing.describe(connection, here)
 
 
 def invoke(
-    settings: Settings, run_id: str, command: str, *arguments: str, parsed: "Manifest | None" = None
+    settings: Settings,
+    run_id: str,
+    command: str,
+    *arguments: str,
+    parsed: "Manifest | None" = None,
+    planned: keeping.Plan | None = None,
 ) -> list[NodeResult]:
     """Run a dbt command over a run and return a result per node, in order of node name. Raises BuildFailed.
 
-    `parsed` is the project where the caller has it already; dbt changes it.
+    `parsed` is the project where the caller has it already; dbt changes it. `planned`: what of the last
+    build is kept.
     """
     from dbt.cli.main import dbtRunner
 
     target = settings.folder("runs", run_id, "dbt")
-    variables = json.dumps(_variables(settings, run_id))
+    variables: dict[str, object] = {**_variables(settings, run_id)}
+    if planned is not None:
+        kept = [planned.nodes[name].name for name in planned.kept]
+        variables |= {"kept": kept, "kept_families": dict(planned.kept_families)}
     with _profile(settings):
         done = dbtRunner(manifest=parsed or manifest(settings)).invoke(
-            [command, *_flags(settings, target), "--vars", variables, *arguments]
+            [command, *_flags(settings, target), "--vars", json.dumps(variables), *arguments]
         )
     if done.exception is not None:
         raise BuildFailed(f"dbt could not run {command}: {without_values(str(done.exception))}") from None
@@ -173,7 +187,6 @@ def _variables(settings: Settings, run_id: str) -> dict[str, str]:
 def _write_layout(connection: psycopg.Connection, as_of: date) -> None:
     """Make candidate_reference.annex_a_layout of the list layout in force: a row per list, column and category."""
     layout = layouts.load(LAYOUT, as_of)
-    connection.execute("create schema candidate_reference")
     connection.execute(
         "create table candidate_reference.annex_a_layout (version text not null, list_name text not null,"
         " model text not null, position integer not null, column_name text not null, heading text not null,"
@@ -188,9 +201,24 @@ def _write_layout(connection: psycopg.Connection, as_of: date) -> None:
                     rows.write_row((*described, code, wording))
 
 
-def _record(settings: Settings, run_id: str, layer: Layer, results: Sequence[NodeResult]) -> None:
+def _record(
+    settings: Settings, run_id: str, layer: Layer, results: Sequence[NodeResult], planned: keeping.Plan
+) -> None:
+    """Write what became of each node; of one that was kept, what the run that built it has on record."""
+    kept = [(planned.nodes[name].name, built.run_id) for name, built in sorted(planned.kept.items())]
     with connect(settings, purpose="send-returns dbt results") as connection:
-        connection.execute("delete from audit.model_result where run_id = %s and layer = %s", [run_id, layer])
+        connection.execute(
+            "delete from audit.model_result where run_id = %s and layer = %s and node <> all(%s)",
+            [run_id, layer, [name for name, built_in in kept if built_in == run_id]],
+        )
+        connection.execute(
+            "insert into audit.model_result"
+            " (run_id, layer, node, resource_type, status, seconds, rows_affected, message)"
+            " select %s, layer, node, resource_type, status, 0, rows_affected, message from audit.model_result"
+            " inner join unnest(%s::text[], %s::text[]) as kept (node, run_id) using (node, run_id)"
+            " where layer = %s and run_id <> %s",
+            [run_id, [name for name, _ in kept], [built_in for _, built_in in kept], layer, run_id],
+        )
         copy = (
             "copy audit.model_result (run_id, layer, node, resource_type, status, seconds, rows_affected, message)"
             " from stdin"
@@ -225,17 +253,19 @@ def _flags(settings: Settings, target: Path) -> list[str]:
 
 # `connections.HASH_JOINS_ONLY`, as options of a session.
 SESSION = "-c enable_nestloop=off -c enable_mergejoin=off"
+# A parsed project names its database with every table. It is parsed for this one, so that one parse serves any.
+PARSED_FOR = "any_database"
 
 
 @contextmanager
-def _profile(settings: Settings) -> Iterator[None]:
-    """The environment that dbt_project/profiles.yml reads, for as long as dbt runs."""
+def _profile(settings: Settings, database: str | None = None) -> Iterator[None]:
+    """The environment that dbt_project/profiles.yml reads, for as long as dbt runs; of another `database` if named."""
     at = address(settings)
     values = {
         "SEND_RETURNS_DBT_HOST": at.host,
         "SEND_RETURNS_DBT_PORT": str(at.port),
         "SEND_RETURNS_DBT_USER": at.user,
-        "SEND_RETURNS_DBT_DATABASE": at.database,
+        "SEND_RETURNS_DBT_DATABASE": database or at.database,
         "DBT_ENV_SECRET_SEND_RETURNS_PASSWORD": at.password,
         "PGOPTIONS": SESSION,
     }
@@ -251,20 +281,25 @@ def _profile(settings: Settings) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def manifest(settings: Settings) -> "Manifest":
-    """The parsed project: kept in `home` while its files, dbt and the database's name stay as they were."""
-    from dbt.cli.main import dbtRunner
-    from dbt.contracts.graph.manifest import Manifest
-    from dbt.parser.manifest import extended_mashumaro_encoder, extended_mashumuro_decoder
-
-    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-postgres')} {address(settings).database}".encode())
+def _checksum(settings: Settings) -> str:
+    """A name for the project's files and dbt's version."""
+    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-postgres')}".encode())
     folder = settings.project / "dbt_project"
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    kept = settings.folder("cache", "dbt") / f"{digest.hexdigest()[:16]}.msgpack"
+    return digest.hexdigest()[:16]
+
+
+def manifest(settings: Settings) -> "Manifest":
+    """The parsed project: kept in `home` while its files and dbt stay as they were, and read for this database."""
+    from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumaro_encoder, extended_mashumuro_decoder
+
+    kept = settings.folder("cache", "dbt") / f"{_checksum(settings)}.msgpack"
     if not kept.exists():
-        with _profile(settings):
+        with _profile(settings, PARSED_FOR):
             done = dbtRunner().invoke(["parse", *_flags(settings, kept.parent), "--no-partial-parse"])
         if not isinstance(done.result, Manifest):
             raise BuildFailed(f"dbt cannot read the project: {without_values(str(done.exception))}") from None
@@ -273,4 +308,9 @@ def manifest(settings: Settings) -> "Manifest":
         partial.replace(kept)
     # Read back even just after writing: a build changes the manifest it is given.
     parsed: Manifest = Manifest.from_msgpack(kept.read_bytes(), decoder=extended_mashumuro_decoder)
+    database = address(settings).database
+    for node in (*parsed.nodes.values(), *parsed.sources.values()):
+        node.database = database
+        if node.relation_name:
+            node.relation_name = node.relation_name.replace(f'"{PARSED_FOR}".', f'"{database}".', 1)
     return parsed
