@@ -234,7 +234,7 @@ class _Book:
         ]
 
     def add_periods(self) -> None:
-        """A year and its quarters, a quarter and its months, where all of them are there and add up."""
+        """A year and its quarters, a quarter and its months, where they add up."""
         span = self.frame.filter("is_published").select(
             "cell",
             "quantity",
@@ -248,19 +248,19 @@ class _Book:
             "1q": span.filter(pl.col("days").is_between(89, 93) & (pl.col("period_from_on").dt.day() == 1)),
             "1mo": span.filter(pl.col("days").is_between(28, 31) & (pl.col("period_from_on").dt.day() == 1)),
         }
-        done: list[int] = []
-        for long, short, count in (("1y", "1q", 4), ("1q", "1mo", 3), ("1y", "1mo", 12)):
+        for long, short in (("1y", "1q"), ("1q", "1mo"), ("1y", "1mo")):
             inner = kinds[short].with_columns(pl.col("period_from_on").dt.truncate(long).alias("from"))
             whole = kinds[long].select(
-                pl.col("cell").alias("whole"), "quantity", "place", pl.col("size").alias("sum"),
+                pl.col("cell").alias("whole"),
+                "quantity",
+                "place",
+                pl.col("size").alias("sum"),
                 pl.col("period_from_on").alias("from"),
-            )  # fmt: skip
-            joined = (
-                inner.join(whole, on=["quantity", "place", "from"], how="inner", maintain_order="left")
-                .filter((pl.len().over("whole") == count) & (pl.col("size").sum().over("whole") == pl.col("sum")))
-                .filter(~pl.col("whole").is_in(done))
             )
-            done += joined["whole"].unique().to_list() if long == "1y" else []
+            # A month in which nothing happened has no row: that the others add up is enough.
+            joined = inner.join(whole, on=["quantity", "place", "from"], how="inner", maintain_order="left").filter(
+                pl.col("size").sum().over("whole") == pl.col("sum")
+            )
             wholes = joined.select("whole").unique(maintain_order=True)
             self._add(
                 pl.concat(
