@@ -22,6 +22,7 @@ ROOMS = (
     {"releases"},
     {"sealing"},
     {"returns"},
+    {"publication"},
     {"rights"},
     {"stages"},
     {

@@ -153,8 +153,11 @@ def run(
     output: Output = Path("output"),
     as_of: AsOf = None,
     mode: Mode = Mode.incremental,
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="Draft as well, have made-up users sign, and publish a REHEARSAL.")
+    ] = False,
 ) -> None:
-    """The whole job through the real DAGs: land, link, build, gate, publish."""
+    """The whole job through the real DAGs: land, link, build, gate. People sign in Airflow: `make up`."""
     place = _store(inbox)
     from send_returns import screen
     from send_returns.orchestration.run import run_dags
@@ -167,10 +170,11 @@ def run(
                 inbox=place,
                 output=output.resolve(),
                 mode=mode.value,
+                is_rehearsal=rehearse,
                 progress=step,
             )
         screen.show_run(console, settings, summary, output)
-    if summary.outcome != "published":
+    if summary.outcome not in ("published", "unsigned"):
         raise typer.Exit(1)
 
 
@@ -192,7 +196,7 @@ def demo(
             inbox = demonstration.prepare(
                 settings, children=children, seed=seed, as_of=as_of, mess=mess.value, progress=step
             )
-        run(inbox=str(inbox), output=output, as_of=as_of)
+        run(inbox=str(inbox), output=output, as_of=as_of, rehearse=True)
 
 
 @app.command()
@@ -326,8 +330,20 @@ def gate(run_id: Run = None) -> None:
 
 
 @app.command()
+def draft(
+    run_id: Run = None,
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="A rehearsal, which rehearsal users sign.")] = False,
+) -> None:
+    """Render every return of the live run, its figures through disclosure control, for both partners to sign."""
+    from send_returns import screen, stages
+
+    with _ready() as settings:
+        screen.show_counts(console, stages.draft(settings, _latest(settings, run_id), is_rehearsal=rehearse))
+
+
+@app.command()
 def publish(output: Output = Path("output"), run_id: Run = None) -> None:
-    """Render the returns of the live run, with a manifest of hashes."""
+    """Seal what both partners have signed of a run, and put it out."""
     from send_returns import screen, stages
 
     with _ready() as settings:

@@ -360,7 +360,7 @@ def _blocking(console: Console, connection: psycopg.Connection, run_id: str) -> 
 
 
 def _packs(console: Console, output: Path, partnership: str, as_of: date) -> None:
-    packs = sorted(path.parent for path in output.glob(f"*/{partnership}/{as_of}/manifest.json"))
+    packs = sorted(path.parent for path in output.glob(f"*/{partnership}/{as_of}/v*/manifest.json"))
     for pack in packs:
         console.print(f"[green]Published[/] {pack}", soft_wrap=True)
         for file in sorted(pack.iterdir()):

@@ -4,7 +4,7 @@ Each may run twice with the same result, returns ids and counts only, and leaves
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -161,14 +161,29 @@ def gate(settings: Settings, run_id: str) -> dict[str, Any]:
     return _timed(settings, run_id, "gate", lambda: quality.gate(settings, run_id))
 
 
+def draft(
+    settings: Settings, run_id: str, *, is_rehearsal: bool = False, returns: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Put the figures of the live run through disclosure control, render every declared return (or those named), and
+    put it forward for signature."""
+    from send_returns import publication
+
+    return _timed(
+        settings,
+        run_id,
+        "draft",
+        lambda: publication.draft(settings, run_id, is_rehearsal=is_rehearsal, returns=returns),
+    )
+
+
 def publish(settings: Settings, run_id: str, output: Path) -> dict[str, Any]:
-    """Render every declared return of the live run into `output`, sealed; the data dictionary; how to check a pack."""
-    from send_returns import returns
+    """Seal what both partners have signed of a run and put it out; the data dictionary; how a pack is checked."""
+    from send_returns import publication
     from send_returns.returns import dictionary
     from send_returns.sealing import guide
 
     def work() -> dict[str, Any]:
-        published = {**returns.publish(settings, run_id, output), **dictionary.write(settings, output)}
+        published = {**publication.publish(settings, run_id, output), **dictionary.write(settings, output)}
         guide.write_beside(output)
         return published
 

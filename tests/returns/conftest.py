@@ -10,8 +10,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from send_returns import layouts, warehouse
-from send_returns.returns import publish
+from send_returns import layouts, publication, warehouse
+from send_returns.releases import register
+from send_returns.releases.register import Signer
+from send_returns.sealing import keys
 from send_returns.settings import Settings
 
 AS_OF = date(2026, 11, 24)
@@ -65,7 +67,15 @@ class Partnership:
 
     @property
     def pack(self) -> Path:
-        return self.output / "area_send_annex_a" / "hertfordshire" / "2026-11-24"
+        return self.version(1)
+
+    def version(self, number: int) -> Path:
+        return self.output / "area_send_annex_a" / "hertfordshire" / "2026-11-24" / f"v{number}"
+
+    @property
+    def draft_pack(self) -> Path:
+        """Where the first draft lies."""
+        return self.settings.home / "releases" / "area_send_annex_a" / "hertfordshire" / "2026-11-24" / "v1"
 
     children = staticmethod(children)
 
@@ -78,13 +88,33 @@ class Partnership:
         with warehouse.connect(self.settings) as connection:
             connection.execute(statement)
 
+    def draft(self, run_id: str = RUN) -> dict[str, object]:
+        return publication.draft(self.settings, run_id, is_rehearsal=False, returns=["area_send_annex_a"])
+
+    def sign(self, run_id: str = RUN, *, is_approved: bool = True, reason: str = "") -> None:
+        for organisation, username in SIGNERS.items():
+            publication.sign(
+                self.settings, run_id, organisation, username=username, is_approved=is_approved, reason=reason
+            )
+
     def publish(self, run_id: str = RUN) -> dict[str, object]:
-        return publish(self.settings, run_id, self.output)
+        """Draft, have both partners sign, and publish."""
+        drafted = self.draft(run_id)
+        self.sign(run_id)
+        return drafted | publication.publish(self.settings, run_id, self.output)
+
+
+SIGNERS: dict[register.Organisation, str] = {"council": "director", "icb": "nurse"}
 
 
 @pytest.fixture
 def partnership(database: Settings, tmp_path: Path) -> Partnership:
-    """A partnership with an empty warehouse and nothing published."""
+    """A partnership with an empty warehouse, a signer of each organisation, a key, and nothing published."""
+    with warehouse.connect(database) as connection:
+        for organisation, username in SIGNERS.items():
+            signer = Signer("hertfordshire", organisation, username, username, "Leads", date(2026, 1, 1), None, False)
+            register.add_signer(connection, signer, by="registrar")
+    keys.new(database)
     return Partnership(database, tmp_path / "output")
 
 
@@ -152,6 +182,7 @@ def _publishable(connection: psycopg.Connection, list_1: Sequence[Row], list_2: 
             "insert into audit.check_result values (%s, %s, %s, %s, %s, %s, %s, %s, false, %s)",
             (run_id, rule, suite, severity, outcome, failing, checked, blocks, message),
         )
+    connection.execute("insert into audit.gate_pass (run_id, inputs_sha256) values (%s, repeat('ab', 32))", (run_id,))
     connection.execute(
         "insert into audit.live values ('hertfordshire', %s)"
         " on conflict (partnership) do update set run_id = excluded.run_id",

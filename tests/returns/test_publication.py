@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,27 +14,46 @@ from typing import Any
 import openpyxl
 import pytest
 
-from send_returns import warehouse
+from send_returns import publication, warehouse
+from send_returns.releases import register
 from send_returns.returns import NotPublishable, PackError, verify
 from send_returns.returns.pack import digest
 from send_returns.returns.renderers.area_send_annex_a import FORMULA_STARTS
+from send_returns.sealing import keys, verify_pack
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "area_send_annex_a" / "pack"
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1+1", "=cmd|' /C calc'!A0", "＝1+1"]
-FILES = ["List_1.csv", "List_2.csv", "SHA256SUMS", "area_send_annex_a.xlsx", "manifest.json"]
+DRAFTED = ["List_1.csv", "List_2.csv", "SHA256SUMS", "area_send_annex_a.xlsx", "manifest.json"]
+DRAFT = """
+import sys
+from pathlib import Path
+from send_returns.publication import draft
+from send_returns.settings import Settings
+settings = Settings(home=Path(sys.argv[1]), database_url=sys.argv[2])
+draft(settings, sys.argv[3], is_rehearsal=False, returns=["area_send_annex_a"])
+"""
 PUBLISH = """
 import sys
 from pathlib import Path
-from send_returns.returns import publish
+from send_returns.publication import publish
 from send_returns.settings import Settings
 publish(Settings(home=Path(sys.argv[1]), database_url=sys.argv[2]), sys.argv[3], Path(sys.argv[4]))
 """
 
 
-def _process(partnership: Any, output: Path, **environment: str) -> "subprocess.Popen[bytes]":
+def _process(partnership: Any, what: str, home: Path | None = None, **environment: str) -> "subprocess.Popen[bytes]":
     settings = partnership.settings
-    arguments = [str(settings.home), settings.database_url, partnership.run_id, str(output)]
-    return subprocess.Popen([sys.executable, "-c", PUBLISH, *arguments], env=os.environ | environment)
+    arguments = [str(home or settings.home), settings.database_url, partnership.run_id, str(partnership.output)]
+    return subprocess.Popen([sys.executable, "-c", what, *arguments], env=os.environ | environment)
+
+
+def _files(pack: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(pack.iterdir())}
+
+
+def _state(partnership: Any) -> list[tuple[int, str]]:
+    with warehouse.connect(partnership.settings) as connection:
+        return [(one.version, one.state) for one in register.listing(connection, "hertfordshire")]
 
 
 def _csv(path: Path) -> list[list[str]]:
@@ -65,7 +85,7 @@ def test_no_name_of_a_file_leaves_the_warehouse(partnership: Any) -> None:
         assert b"Jane_Smith" not in path.read_bytes()
     cells = [
         str(cell)
-        for sheet in openpyxl.load_workbook(partnership.pack / FILES[3])
+        for sheet in openpyxl.load_workbook(partnership.pack / DRAFTED[3])
         for row in sheet.values
         for cell in row
     ]
@@ -147,36 +167,103 @@ def test_two_processes_of_other_places_make_the_same_bytes(partnership: Any, tmp
     for number, (environment, umask) in enumerate(zip(places, (0o077, 0o002), strict=True)):
         before = os.umask(umask)
         try:
-            assert _process(partnership, tmp_path / str(number), **environment).wait() == 0
+            assert _process(partnership, DRAFT, tmp_path / str(number), **environment).wait() == 0
         finally:
             os.umask(before)
-        pack = tmp_path / str(number) / partnership.pack.relative_to(partnership.output)
-        packs.append({path.name: path.read_bytes() for path in sorted(pack.iterdir())})
-    assert list(packs[0]) == FILES
+        packs.append(_files(tmp_path / str(number) / partnership.draft_pack.relative_to(partnership.settings.home)))
+    assert list(packs[0]) == DRAFTED
     assert packs[0] == packs[1]
+
+
+def test_what_is_published_is_what_was_signed_with_who_signed_it(partnership: Any) -> None:
+    partnership.passes(partnership.children(5), partnership.children(5, first=5))
+    partnership.draft()
+    drafted = _files(partnership.draft_pack)
+    partnership.publish()
+    published = _files(partnership.pack)
+    assert published.items() >= drafted.items()
+    assert published.keys() - drafted.keys() == {"release.json", "release.json.sig"}
+    said = json.loads(published["release.json"])
+    assert said["pack_sha256"] == digest(partnership.pack / "manifest.json")
+    assert [one["organisation"] for one in said["signers"]] == ["council", "icb"]
+    assert _state(partnership) == [(1, "published")]
+
+
+def test_nothing_is_published_that_one_partner_has_not_signed(partnership: Any) -> None:
+    partnership.passes(partnership.children(5), partnership.children(5, first=5))
+    partnership.draft()
+    assert publication.publish(partnership.settings, partnership.run_id, partnership.output)["published"] == 0
+    publication.sign(
+        partnership.settings, partnership.run_id, "council", username="director", is_approved=True, reason=""
+    )
+    assert publication.publish(partnership.settings, partnership.run_id, partnership.output)["published"] == 0
+    assert not partnership.output.exists()
+    asked = publication.for_signature(partnership.settings, partnership.run_id, "council")
+    assert asked.releases == ()
+
+
+def test_a_signer_is_shown_what_is_signed(partnership: Any) -> None:
+    partnership.passes(partnership.children(5), partnership.children(5, first=5))
+    partnership.draft()
+    asked = publication.for_signature(partnership.settings, partnership.run_id, "icb")
+    assert asked.signers == ("nurse",)
+    assert digest(partnership.draft_pack / "manifest.json") in asked.body
+    assert "2 rules, 3 rows" in asked.body
+    assert "first version" in asked.body
+
+
+def test_a_rejection_sends_the_release_back_to_draft(partnership: Any) -> None:
+    partnership.passes(partnership.children(5), partnership.children(5, first=5))
+    partnership.draft()
+    said = publication.sign(
+        partnership.settings,
+        partnership.run_id,
+        "council",
+        username="director",
+        is_approved=False,
+        reason="List 2 is short",
+    )
+    assert (said["rejected"], _state(partnership)) == (1, [(1, "draft")])
+    assert publication.publish(partnership.settings, partnership.run_id, partnership.output)["published"] == 0
+    assert publication.for_signature(partnership.settings, partnership.run_id, "icb").releases == ()
 
 
 def test_publishing_the_same_run_again_changes_nothing(partnership: Any) -> None:
     partnership.passes(partnership.children(5), partnership.children(5, first=5))
-    first = partnership.publish()
+    partnership.publish()
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in partnership.pack.iterdir()}
-    assert partnership.publish() == first
+    partnership.publish()
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in partnership.pack.iterdir()} == before
     with warehouse.connect(partnership.settings) as connection:
         assert connection.execute("select status from audit.run").fetchall() == [("published",)]
+    assert _state(partnership) == [(1, "published")]
 
 
-def test_a_later_run_of_the_date_takes_the_place_and_the_pack_before_is_kept(partnership: Any) -> None:
+def test_a_correction_is_a_new_version_and_the_one_before_stays(partnership: Any) -> None:
     partnership.passes(partnership.children(5), partnership.children(5, first=5))
     partnership.publish()
-    earlier = {path.name: path.read_bytes() for path in partnership.pack.iterdir()}
+    earlier = _files(partnership.pack)
     for run_id, list_1 in (("r2", partnership.children(4)), ("r3", partnership.children(3))):
         partnership.passes(list_1, partnership.children(5, first=5), run_id)
         assert partnership.publish(run_id)["area_send_annex_a.List_1"] == len(list_1)
-    superseded = partnership.pack.parent / "superseded" / partnership.pack.name
-    assert sorted(path.name for path in superseded.iterdir()) == [partnership.run_id, "r2"]
-    assert {path.name: path.read_bytes() for path in (superseded / partnership.run_id).iterdir()} == earlier
-    assert [verify(pack).exit_code for pack in (partnership.pack, *superseded.iterdir())] == [0, 0, 0]
+    assert _state(partnership) == [(3, "published"), (2, "superseded"), (1, "superseded")]
+    assert _files(partnership.pack) == earlier
+    assert json.loads((partnership.version(3) / "release.json").read_bytes())["supersedes"] == 2
+    own = [key.fingerprint for key in keys.public_keys(partnership.settings)]
+    assert [verify_pack.check(partnership.version(number), own).exit_code for number in (3, 2, 1)] == [0, 1, 1]
+    # Nothing is wrong with an earlier version but that there is a newer one.
+    found = [verify_pack.check(partnership.version(number), own).problems for number in (2, 1)]
+    assert {problem.state for problems in found for problem in problems} == {"older"}
+
+
+def test_a_pack_that_is_gone_is_missed(partnership: Any) -> None:
+    partnership.passes(partnership.children(2), partnership.children(2, first=2))
+    partnership.publish()
+    assert not partnership.draft_pack.exists()
+    shutil.rmtree(partnership.pack)
+    with pytest.raises(PackError, match="the draft that was signed is gone"):
+        publication.publish(partnership.settings, partnership.run_id, partnership.output)
+    assert not partnership.pack.exists()
 
 
 def test_files_can_be_read_by_their_owner_only(partnership: Any) -> None:
@@ -187,7 +274,7 @@ def test_files_can_be_read_by_their_owner_only(partnership: Any) -> None:
     finally:
         os.umask(before)
     modes = {path: path.stat().st_mode & 0o777 for path in (partnership.output, *partnership.output.rglob("*"))}
-    assert len(modes) == 9
+    assert len(modes) == 12
     assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
     assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
 
@@ -218,17 +305,17 @@ def test_an_earlier_run_is_not_published_from_a_later_ones_tables(partnership: A
         partnership.publish()
 
 
-def test_the_swap_waits_while_a_pack_is_made(partnership: Any) -> None:
+def test_the_swap_waits_while_a_draft_is_made(partnership: Any) -> None:
     """Otherwise one pack could hold List_1 of one run and List_2 of another."""
     partnership.passes(partnership.children(3000), partnership.children(3000, first=3000))
-    process = _process(partnership, partnership.output)
-    work = partnership.pack.with_name(f".{partnership.pack.name}.part")
+    process = _process(partnership, DRAFT)
+    work = partnership.draft_pack.with_name(".v1.part")
     while not work.exists():
         assert process.poll() is None
         time.sleep(0.001)
     partnership.execute("set lock_timeout = '60s'; truncate returns.return_annex_a__list_2")
     assert process.wait() == 0
-    assert len(_csv(partnership.pack / "List_2.csv")) == 3001
+    assert len(_csv(partnership.draft_pack / "List_2.csv")) == 3001
 
 
 def test_a_pack_that_was_changed_is_not_written_over(partnership: Any) -> None:
@@ -242,18 +329,21 @@ def test_a_pack_that_was_changed_is_not_written_over(partnership: Any) -> None:
 
 def test_a_killed_publisher_leaves_no_pack_and_the_next_one_finishes(partnership: Any) -> None:
     partnership.passes(partnership.children(2000), partnership.children(2000, first=2000))
-    work = partnership.pack.with_name(f".{partnership.pack.name}.part")
-    for name in ("List_1.csv", "List_2.csv"):
-        process = _process(partnership, partnership.output)
+    partnership.draft()
+    partnership.sign()
+    work = partnership.pack.with_name(".v1.part")
+    for name in ("List_1.csv", "area_send_annex_a.xlsx", "release.json"):
+        process = _process(partnership, PUBLISH)
         while not (work / name).exists():
-            assert process.poll() is None, "it ended before it could be killed"
-            time.sleep(0.001)
+            if process.poll() is not None:
+                break
         process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-        assert work.exists()
-        assert not partnership.pack.exists()
-    work.rename(work.with_name(".2026-10-31.part"))
-    partnership.publish()
+        process.wait()
+        # It is there whole, and the database has let it through, or it is not there.
+        if partnership.pack.exists():
+            assert _state(partnership) == [(1, "published")]
+            assert verify(partnership.pack).exit_code == 0
+    publication.publish(partnership.settings, partnership.run_id, partnership.output)
     assert verify(partnership.pack).exit_code == 0
     assert [path.name for path in partnership.pack.parent.iterdir()] == [partnership.pack.name]
 

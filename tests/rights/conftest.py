@@ -12,14 +12,19 @@ from typing import Any
 
 import pytest
 
-from send_returns import clock, feeds, stages, warehouse
+from send_returns import clock, feeds, publication, stages, warehouse
 from send_returns.identity import pseudonyms
+from send_returns.releases import register
+from send_returns.releases.register import Organisation, Signer
+from send_returns.sealing import keys
 from send_returns.settings import Settings
 from send_returns.simulate import simulate
 
 AS_OF = date(2026, 10, 30)
 FEEDS = {"sen2", "school_census", "cin_census", "ssda903", "csds", "ehc_casework"}
 REGISTER = "ehe_register_2026-10-30"
+
+SIGNERS: dict[Organisation, str] = {"council": "director", "icb": "nurse"}
 
 Rows = dict[str, Counter[str]]
 
@@ -79,6 +84,9 @@ class County:
         """A run from what is landed to its pack."""
         run_id = self.build()
         stages.gate(self.settings, run_id)
+        stages.draft(self.settings, run_id, returns=["area_send_annex_a"])
+        for organisation, username in SIGNERS.items():
+            publication.sign(self.settings, run_id, organisation, username=username, is_approved=True, reason="")
         stages.publish(self.settings, run_id, self.output)
         return run_id
 
@@ -144,6 +152,11 @@ def published(
         county = County(settings, place / "inbox", place / "output", child, others)
         _everywhere(county.inbox, county.child)
         pseudonyms.new(settings, pseudonyms.MARTS)
+        keys.new(settings)
+        with warehouse.connect(settings) as connection:
+            for organisation, username in SIGNERS.items():
+                signer = Signer("hertfordshire", organisation, username, username, "Leads", AS_OF, None, False)
+                register.add_signer(connection, signer, by="registrar")
         county.land()
         county.run()
         yield county

@@ -4,12 +4,15 @@ import sys
 from datetime import date
 from pathlib import Path
 
+from send_returns import publication, stages, warehouse
 from send_returns import settings as settings_module
-from send_returns import stages, warehouse
+from send_returns.orchestration import rehearsal
+from send_returns.orchestration.environment import REHEARSAL_USERS
 
 
 def main(inbox: Path, as_of: date) -> None:
-    """Land `inbox`, open the run, link, build, gate and publish below the home of the environment's settings."""
+    """Land `inbox`, open the run, link, build, gate, draft, rehearse the signatures and publish, below the
+    environment's home."""
     settings = settings_module.load()
     with warehouse.running(settings):
         warehouse.migrate(settings)
@@ -20,6 +23,10 @@ def main(inbox: Path, as_of: date) -> None:
         for layer in stages.LAYERS:
             stages.build(settings, run_id, layer)
         stages.gate(settings, run_id)
+        stages.draft(settings, run_id, is_rehearsal=True)
+        rehearsal.prepare(settings)
+        for organisation, username in REHEARSAL_USERS.items():
+            publication.sign(settings, run_id, organisation, username=username, is_approved=True, reason="")
         stages.publish(settings, run_id, settings.home / "output-direct")
 
 

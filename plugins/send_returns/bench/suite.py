@@ -104,7 +104,17 @@ def _measure(settings: Settings, wanted: set[str], *, children: int, seed: int, 
     warehouse.stop_server(settings)
 
     output = settings.home / "output"
-    arguments = ("-m", "send_returns.cli", "run", "--inbox", str(inbox), "--output", str(output), "--as-of", str(as_of))
+    arguments = (
+        "-m",
+        "send_returns.cli",
+        "run",
+        "--rehearse",
+        "--inbox",
+        str(inbox),
+        "--output",
+        str(output),
+        *_at(as_of),
+    )
     whole = _command(settings, "run", *arguments)
     if "whole run" in wanted:
         _line("whole run", where, seconds=whole.seconds, baseline="goal at county scale", baseline_seconds=180.0)

@@ -11,10 +11,20 @@ import sys
 from pathlib import Path
 
 from send_returns import warehouse
+from send_returns.releases.register import Organisation
 from send_returns.settings import Settings
 from send_returns.warehouse.embedded import AIRFLOW, secret
 
-USERS = {"admin": "admin", "engineer": "op", "viewer": "viewer"}
+# Who signs in a rehearsal, for each partner: made-up people, whom the register lets sign nothing else.
+REHEARSAL_USERS: dict[Organisation, str] = {"council": "rehearsal_council", "icb": "rehearsal_icb"}
+# A signer may answer what the task asks of them, and see the rest.
+USERS = {
+    "admin": "admin",
+    "engineer": "op",
+    "viewer": "viewer",
+    "council_signer": "user",
+    "icb_signer": "user",
+} | dict.fromkeys(REHEARSAL_USERS.values(), "user")
 PASSWORDS = "airflow_passwords.json"
 
 # What the server image and this machine agree on; docker-compose.yml repeats it and a test compares the two.
@@ -92,9 +102,11 @@ def passwords(settings: Settings) -> tuple[dict[str, str], bool]:
     """The users' passwords, generated on first use into a file only its owner can read; True when this call generated
     them."""
     path = settings.folder("secrets") / PASSWORDS
-    if path.exists():
-        return dict(json.loads(path.read_text())), False
-    chosen = {user: secrets.token_urlsafe(15) for user in USERS}
+    known = dict(json.loads(path.read_text())) if path.exists() else {}
+    if known.keys() >= USERS.keys():
+        return known, False
+    path.unlink(missing_ok=True)
+    chosen = {user: secrets.token_urlsafe(15) for user in USERS} | known
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(chosen, file)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from send_returns import clock, warehouse
-from send_returns.orchestration import lifeline, supervise
+from send_returns.orchestration import lifeline, rehearsal, supervise
 from send_returns.orchestration.environment import process_environment
 from send_returns.settings import Settings
 from send_returns.stages import Mode
 
-Outcome = Literal["published", "waiting", "failed"]
+Outcome = Literal["published", "unsigned", "waiting", "failed"]
 GRACE_SECONDS = 10.0
 
 
@@ -38,7 +38,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """How a run ended. `waiting`: a required feed is missing, each named in `missing`. Times are in seconds.
+    """How a run ended. `waiting`: a required feed is missing, each named in `missing`; `unsigned`: it is live, and its
+    returns wait to be drafted and signed. Times are in seconds.
 
     `stage_seconds` is what the stages themselves took by `audit.stage`; the rest of `wall_seconds` is orchestration.
     """
@@ -61,9 +62,13 @@ def run_dags(
     inbox: Path | str,
     output: Path,
     mode: Mode = "incremental",
+    is_rehearsal: bool = False,
     progress: Callable[[str | None], None] | None = None,
 ) -> RunSummary:
-    """Run extract_council, extract_icb, build_partnership and publish_returns, in that order, and say how it ended.
+    """Run extract_council, extract_icb and build_partnership, in that order, and say how it ended.
+
+    In a rehearsal publish_returns as well, which made-up users of both partners sign through Airflow's API. People sign
+    in an Airflow that is up.
 
     The warehouse is running and migrated when this is called; raises AirflowFailure when an Airflow of the same home
     is up. `inbox` is a folder or a store's URL. `progress` is told the name of each step as it starts. What Airflow
@@ -74,18 +79,29 @@ def run_dags(
     log = settings.folder("logs") / "run.log"
     place = str(inbox.resolve()) if isinstance(inbox, Path) else inbox
     common = {"as_of": as_of.isoformat(), "partnership": settings.partnership}
-    order = {
+    order: dict[str, dict[str, Any]] = {
         "extract_council": common | {"inbox": place},
         "extract_icb": common | {"inbox": place},
         "build_partnership": common | {"mode": mode},
-        "publish_returns": {"partnership": settings.partnership, "output": str(output.resolve())},
     }
+    if is_rehearsal:
+        rehearsal.prepare(settings)
+        order[rehearsal.DAG_ID] = {
+            "partnership": settings.partnership,
+            "output": str(output.resolve()),
+            "is_rehearsal": True,
+        }
     steps: list[Step] = []
     broken = ""
-    code, events = 1, _drive(settings, order, log)
-    for event in events:
-        if event["event"] == "exit":
+    code, driver = 1, 0
+    signers: rehearsal.Signers | None = None
+    for event in _drive(settings, order, log):
+        if event["event"] == "begun":
+            driver = event["pid"]
+        elif event["event"] == "exit":
             code = event["code"]
+            if signers is not None:
+                broken = signers.end() or broken
         elif event["event"] == "broken":
             broken = event["message"]
         elif event["event"] != "dag":
@@ -93,13 +109,19 @@ def run_dags(
                 event["dag"], event["task"], event["label"], event["event"], event["seconds"], event.get("message", "")
             )
             steps.append(step)
+            if step.dag_id == rehearsal.DAG_ID and signers is None:
+                signers = rehearsal.Signers(settings, driver)
+                signers.start()
             if progress is not None and step.state in ("started", "retry"):
                 progress(step.label if step.state == "started" else f"{step.label}: failed, waiting to try again")
     return _summary(settings, as_of, steps, code, broken, clock.monotonic() - started, log)
 
 
-def _drive(settings: Settings, order: dict[str, dict[str, str]], log: Path) -> Iterator[dict[str, Any]]:
-    """Events of the child, then one `exit` with its code. The child's whole session is ended when this generator is."""
+def _drive(settings: Settings, order: dict[str, dict[str, Any]], log: Path) -> Iterator[dict[str, Any]]:
+    """`begun` with the child's number, its events, then one `exit` with its code.
+
+    The child's whole session is ended when this generator is.
+    """
     reader, writer = os.pipe()
     with os.fdopen(reader) as events, log.open("w") as output:
         child = subprocess.Popen(
@@ -114,6 +136,7 @@ def _drive(settings: Settings, order: dict[str, dict[str, str]], log: Path) -> I
         )
         os.close(writer)
         try:
+            yield {"event": "begun", "pid": child.pid}
             for line in events:
                 yield json.loads(line)
             yield {"event": "exit", "code": child.wait()}
@@ -143,10 +166,15 @@ def _summary(
         ).fetchone() or (0.0,)
     failed = next((step for step in reversed(steps) if step.state == "failed"), None)
     waited = any(step.state == "skipped" and step.task_id == "open_run" for step in steps) and missing
-    outcome: Outcome = "failed" if code else "waiting" if waited else "published"
+    is_published = any(step.dag_id == rehearsal.DAG_ID for step in steps)
+    outcome: Outcome = "failed" if code else "waiting" if waited else "published" if is_published else "unsigned"
     message = ""
     if outcome == "waiting":
         message = "Nothing built: " + "; ".join(f"{feed} is {state}" for feed, state in missing) + "."
+    elif outcome == "unsigned":
+        message = (
+            "The run is live. `make up`, then trigger publish_returns: it drafts the returns and asks both signers."
+        )
     elif outcome == "failed":
         said = broken or (
             f"{failed.dag_id}.{failed.task_id}: {failed.message}" if failed else f"Airflow ended with code {code}."

@@ -99,6 +99,12 @@ _PARAMS: dict[str, Param] = {
         minLength=1,
         description="The folder to publish into. Empty: SEND_RETURNS_OUTPUT, or output in the installation's home.",
     ),
+    "is_rehearsal": Param(
+        False,
+        title="Rehearsal",
+        type="boolean",
+        description="A trial: every page says REHEARSAL, and only rehearsal users sign it.",
+    ),
     "run_id": Param(
         None,
         title="Run",
@@ -133,6 +139,7 @@ class Request:
     inbox: Path | str
     output: Path
     run_id: str | None
+    is_rehearsal: bool
 
 
 def request() -> Request:
@@ -153,6 +160,7 @@ def resolve(given: Mapping[str, Any]) -> Request:
         inbox=_inbox(given.get("inbox"), settings.home / "inbox"),
         output=_folder(given.get("output"), "SEND_RETURNS_OUTPUT", settings.home / "output"),
         run_id=given.get("run_id"),
+        is_rehearsal=bool(given.get("is_rehearsal")),
     )
 
 
@@ -180,9 +188,18 @@ def _as_of(as_of: str | None, period: str | None) -> date:
 
 
 def stage(function: Callable[P, R]) -> Callable[P, R]:
-    """A task body with the rules of the house: what waits is skipped, a failure that a person must act on is not
-    retried, what a database says about a row is never repeated (it can quote a child's data), and only ids and counts
-    go to XCom."""
+    """A task body with the rules of the house: those of `guarded`, and only ids and counts go to XCom."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        return ids_and_counts(guarded(function)(*args, **kwargs))
+
+    return run
+
+
+def guarded(function: Callable[P, R]) -> Callable[P, R]:
+    """A part of a task whose failures are Airflow's: what waits is skipped, a failure that a person must act on is not
+    retried, and what a database says about a row is never repeated (it can quote a child's data)."""
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -191,7 +208,7 @@ def stage(function: Callable[P, R]) -> Callable[P, R]:
         from send_returns.stages import NotReady
 
         try:
-            return ids_and_counts(function(*args, **kwargs))
+            return function(*args, **kwargs)
         except NotReady as waiting:
             raise AirflowSkipException(str(waiting)) from None
         except Failure as refused:

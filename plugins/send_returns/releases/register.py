@@ -309,7 +309,7 @@ def statement(connection: psycopg.Connection, release_id: str) -> dict[str, Any]
         supersedes = before.version if before else None
     else:
         raise Refused(f"{release_id}: it is {release.state}: only what both have signed is published.")
-    anchor = audit.newest(connection)
+    anchor = _anchor(connection, release) or audit.newest(connection)
     return {
         "release_id": release.release_id,
         "return": release.return_name,
@@ -332,6 +332,15 @@ def statement(connection: psycopg.Connection, release_id: str) -> dict[str, Any]
         ],
         "audit": {"seq": anchor.seq, "sha256": anchor.sha256},
     }
+
+
+def _anchor(connection: psycopg.Connection, release: Release) -> Anchor | None:
+    """The entry of the audit that a release was published with."""
+    row = connection.execute(
+        "select anchor_seq, anchor_sha256 from release.release where release_id = %s and anchor_seq is not null",
+        [release.release_id],
+    ).fetchone()
+    return Anchor(*row) if row else None
 
 
 def publish(connection: psycopg.Connection, release_id: str, anchor: Anchor, *, by: str = MACHINE) -> Release:

@@ -2,6 +2,5 @@
 
 from send_returns.returns.evidence import NotPublishable
 from send_returns.returns.pack import PackError, verify
-from send_returns.returns.publication import publish
 
-__all__ = ["NotPublishable", "PackError", "publish", "verify"]
+__all__ = ["NotPublishable", "PackError", "verify"]

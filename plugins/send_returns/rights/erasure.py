@@ -1,5 +1,6 @@
 """Erasure and opt-out: what is held of a person goes, and what is kept makes sure that it does not come back."""
 
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from psycopg.types.json import Json
 from send_returns import clock, warehouse
 from send_returns.failure import Failure
 from send_returns.landing import receipts
+from send_returns.publication.drafting import DRAFTS
 from send_returns.rights import archives, removal, rows, tombstones
 from send_returns.rights.identifiers import exactly, needles
 from send_returns.rights.people import also_of_others, everyone, identifiers_of
@@ -53,8 +55,8 @@ class _Removal:
 def erase(settings: Settings, person_id: str, *, reason: str, by: str, on: date) -> Removed:
     """Remove a person from every store, in one transaction, and leave a tombstone. Raises Failure.
 
-    Published packs stay as they were sealed. Files are removed after the commit; a kill in between leaves that to the
-    next `apply`.
+    Published packs stay as they were sealed; drafts go, to be drafted again. Files are removed after the commit; a kill
+    in between leaves that to the next `apply`.
     """
     with warehouse.connect(settings, purpose="send-returns erase") as connection:
         removed = _carry_out(settings, connection, _record(connection, settings, "erasure", person_id, reason, by, on))
@@ -221,6 +223,7 @@ def _tidy(settings: Settings, as_of: date, removed: Removed) -> None:
     """What can only follow the commit: files, receipts, and what the server keeps of rows that are no more."""
     for path in removed.archived:
         path.unlink(missing_ok=True)
+    shutil.rmtree(settings.home / DRAFTS, ignore_errors=True)
     with warehouse.connect(settings, purpose="send-returns rights") as connection:
         archives.sweep(settings, connection)
     receipts.write(settings, as_of)

@@ -30,20 +30,15 @@ def outputs(connection: psycopg.Connection, partnership: str) -> set[Path]:
         " where stage = 'publish' and partnership = %s and key like '%%.pack'",
         [partnership],
     ).fetchall()
-    # OUTPUT/<return>/<partnership>/<as_of>
-    return {Path(value).parents[2] for (value,) in rows}
+    # OUTPUT/<return>/<partnership>/<as_of>/v<version>
+    return {Path(value).parents[3] for (value,) in rows}
 
 
 def holding(folders: Iterable[Path], partnership: str, values: Iterable[str]) -> Iterator[Pack]:
     """The packs below some folders whose lists hold any of the values, those that were superseded too."""
     declared = {one.return_name: one for one in declarations.load_all()}
     wanted = tuple(values)
-    for manifest in sorted(
-        path
-        for folder in folders
-        for pattern in (f"*/{partnership}/*/{pack.MANIFEST}", f"*/{partnership}/superseded/*/*/{pack.MANIFEST}")
-        for path in folder.glob(pattern)
-    ):
+    for manifest in sorted(path for folder in folders for path in folder.glob(f"*/{partnership}/*/v*/{pack.MANIFEST}")):
         lists = tuple(
             path.stem for path in sorted(manifest.parent.glob("*.csv")) if wanted and canary.holds(path, wanted)
         )

@@ -1,0 +1,179 @@
+"""Drafts: every declared return of the live run, its figures through disclosure control, rendered and put forward."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from send_returns import layouts, warehouse
+from send_returns.releases import register
+from send_returns.releases.register import File, Release
+from send_returns.returns import declarations, evidence, pack
+from send_returns.returns.declarations import Declaration, ListDeclaration, StatisticalDeclaration
+from send_returns.returns.evidence import Evidence, NotPublishable, Run
+from send_returns.returns.job import Figures, Job
+from send_returns.returns.renderers import RENDERERS
+from send_returns.settings import Settings
+
+# Below the home: what waits to be signed, and for no longer than that.
+DRAFTS = "releases"
+SOFTWARE = ("dbt-core", "dbt-postgres", "great-expectations", "xlsxwriter")
+
+
+def draft(
+    settings: Settings, run_id: str, *, is_rehearsal: bool, returns: Sequence[str] | None = None
+) -> dict[str, object]:
+    """Render every declared return of the live run, or those named, and put them forward for signature.
+
+    Returns ids and counts only.
+
+    A draft's pack lies in `<home>/releases/<return>/<partnership>/<as_of>/v<version>/`; the SHA-256 of its manifest is
+    what people sign. Drafting the same run again changes nothing; what is published with the very same files stands.
+    A return whose own rules stop it stays a draft that nobody is asked to sign.
+
+    Raises:
+        NotPublishable: the run is not the partnership's live run, or its gate has not passed.
+        ReturnTooLarge: a list does not fit a worksheet.
+    """
+    declared = (
+        [one for one in declarations.load_all() if not isinstance(one, StatisticalDeclaration)]
+        if returns is None
+        else [declarations.load(name) for name in returns]
+    )
+    with warehouse.connect(settings, purpose="send-returns draft") as connection:
+        run = evidence.find(connection, run_id, settings.partnership)
+        if not pack.is_plain(run.partnership):
+            raise NotPublishable(f"run {run.run_id}: the partnership's name cannot be the name of a folder")
+        evidence.hold_live(connection, run, _models(declared, run))
+        result: dict[str, object] = {"run_id": run_id, "drafts": len(declared)}
+        for declaration in declared:
+            result |= _draft(settings, connection, run, declaration, None, is_rehearsal=is_rehearsal)
+    return result
+
+
+def folder(settings: Settings, release: Release) -> Path:
+    """Where the pack of a draft lies."""
+    return _place(settings, release.return_name, release.partnership, release.as_of.isoformat(), release.version)
+
+
+def _place(settings: Settings, return_name: str, partnership: str, as_of: str, number: int) -> Path:
+    return settings.folder(DRAFTS, return_name, partnership, as_of) / f"v{number}"
+
+
+def _models(declared: Sequence[Declaration], run: Run) -> list[str]:
+    """The live tables that are read, which are held for as long as drafting takes."""
+    return [
+        item.model
+        for one in declared
+        if isinstance(one, ListDeclaration)
+        for item in layouts.load(one.layout, run.as_of).lists
+    ]
+
+
+def _draft(
+    settings: Settings,
+    connection: psycopg.Connection,
+    run: Run,
+    declaration: Declaration,
+    figures: Figures | None,
+    *,
+    is_rehearsal: bool,
+) -> dict[str, object]:
+    name = declaration.return_name
+    if known := _drafted(settings, connection, run, name, is_rehearsal=is_rehearsal):
+        return {f"{name}.state": known.state}
+    number = register.version_for(connection, run, name, is_rehearsal=is_rehearsal)
+    proof = evidence.gather(connection, run, declaration.rules_suite)
+    own = figures if isinstance(declaration, StatisticalDeclaration) else None
+    final = _place(settings, name, run.partnership, run.as_of.isoformat(), number)
+    with pack.staged(final, final.parent / f".{final.name}.before") as work:
+        job = Job(connection, declaration, proof, version=number, is_rehearsal=is_rehearsal, figures=own)
+        rows = RENDERERS[name](job, work)
+        pack.seal(work, _facts(proof, declaration, number, rows, is_rehearsal=is_rehearsal))
+    shutil.rmtree(final.parent / f".{final.name}.before", ignore_errors=True)
+    release = register.open_draft(
+        connection,
+        run,
+        name,
+        pack.digest(final / pack.MANIFEST),
+        [File(path.name, pack.digest(path), path.stat().st_size) for path in _sealed(final)],
+        version=number,
+        is_rehearsal=is_rehearsal,
+    )
+    if release.state == "draft" and not _stopped(proof, declaration):
+        release = register.validate(connection, release.release_id)
+    return {f"{name}.{sheet}": count for sheet, count in rows.items()} | {f"{name}.state": release.state}
+
+
+def _drafted(
+    settings: Settings, connection: psycopg.Connection, run: Run, return_name: str, *, is_rehearsal: bool
+) -> Release | None:
+    """The release of this very run that nothing more is to be done for here."""
+    for one in register.listing(connection, run.partnership, return_name):
+        if (one.run_id, one.is_rehearsal) == (run.run_id, is_rehearsal) and (
+            one.state in ("published", "superseded", "withdrawn")
+            or (one.state in ("validated", "signed") and _has_pack(settings, one))
+        ):
+            return one
+    return None
+
+
+def _has_pack(settings: Settings, release: Release) -> bool:
+    manifest = folder(settings, release) / pack.MANIFEST
+    return manifest.is_file() and pack.digest(manifest) == release.pack_sha256
+
+
+def _sealed(final: Path) -> list[Path]:
+    """The files that the manifest names."""
+    return sorted(path for path in final.iterdir() if path.name not in (pack.MANIFEST, pack.SUMS))
+
+
+def _stopped(proof: Evidence, declaration: Declaration) -> bool:
+    """Whether a rule of the return's own suite stops it."""
+    return any(
+        result.suite == declaration.rules_suite and result.outcome != "pass" and result.blocks == "return"
+        for result in proof.rules
+    )
+
+
+def _facts(
+    proof: Evidence, declaration: Declaration, number: int, rows: Mapping[str, int], *, is_rehearsal: bool
+) -> dict[str, Any]:
+    """What the manifest says beside the files. Delivery ids are text: many readers of JSON lose digits above 2^53."""
+    run = proof.run
+    files: dict[int, list[dict[str, Any]]] = {}
+    for source in proof.files:
+        files.setdefault(source.delivery_id, []).append(
+            {"name_sha256": source.name_sha256, "sha256": source.sha256, "bytes": source.bytes}
+        )
+    return {
+        "return": declaration.return_name,
+        "partnership": run.partnership,
+        "as_of": run.as_of.isoformat(),
+        "version": number,
+        "is_rehearsal": is_rehearsal,
+        "run_id": run.run_id,
+        "code_version": run.code_version,
+        "inputs_sha256": run.manifest_sha256,
+        "layout_version": declaration.version(run.as_of),
+        "disclosure_policy": declaration.disclosure.policy,
+        "standing": declaration.standing,
+        "rows": dict(rows),
+        "deliveries": [
+            asdict(delivery)
+            | {
+                "delivery_id": str(delivery.delivery_id),
+                "reference_on": delivery.reference_on and delivery.reference_on.isoformat(),
+                "files": files.get(delivery.delivery_id, []),
+            }
+            for delivery in proof.deliveries
+        ],
+        "rules": [
+            {name: value for name, value in asdict(result).items() if name != "message"} for result in proof.rules
+        ],
+        "software": {name: version(name) for name in SOFTWARE},
+    }
