@@ -1,5 +1,6 @@
 """The task by which a person signs: Airflow's approval, asked of the signers whom the register names."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -11,6 +12,9 @@ from send_returns.orchestration.wiring import guarded, ids_and_counts, request
 
 if TYPE_CHECKING:
     from send_returns.releases.register import Organisation
+
+# How long a draft waits for its signers before the task fails and asks again.
+PATIENCE = timedelta(days=14)
 
 
 class Sign(ApprovalOperator):
@@ -31,7 +35,12 @@ class Sign(ApprovalOperator):
             source="task",
         )
         arguments["params"] = {**(arguments.get("params") or {}), "reason": reason}
-        super().__init__(subject=f"Sign for the {organisation}", body="", **arguments)
+        super().__init__(
+            subject=f"Sign for the {organisation}",
+            body="",
+            response_timeout=PATIENCE,
+            **arguments | {"execution_timeout": None},
+        )
         # A run gives a task the parameters of its DAG as well: they are not for the signer to fill in.
         self._form = ParamsDict({"reason": reason})
         self.organisation = organisation
