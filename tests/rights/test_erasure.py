@@ -284,7 +284,7 @@ def test_a_run_that_was_built_before_is_not_released_and_the_next_has_lists_with
     assert later != run_id
     assert county.ask("select count(*) from returns.return_annex_a__list_1") == [(listed - 1,)]
     assert county.ask("select count(*) from identity.link where person_id = %s", person_id) == [(0,)]
-    pack = county.output / "area_send_annex_a" / "hertfordshire" / str(AS_OF)
+    pack = county.output / "area_send_annex_a" / "hertfordshire" / str(AS_OF) / "v2"
     manifest = json.loads((pack / "manifest.json").read_text())
     assert manifest["run_id"] == later
     assert sum(one["rows_erased"] for one in manifest["deliveries"]) > 0

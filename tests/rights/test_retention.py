@@ -75,7 +75,7 @@ def test_only_what_is_past_its_time_goes_with_all_that_was_made_of_it_alone(coun
         connection.execute("update landing.delivery set received_at = '2018-10-30 12:00+00' where feed = 'csds'")
         connection.execute("update landing.delivery set received_at = '2001-10-30 12:00+00' where feed = 'sen2'")
     before = county.rows()
-    sealed = county.output / "area_send_annex_a" / "hertfordshire" / str(AS_OF)
+    sealed = county.output / "area_send_annex_a" / "hertfordshire" / str(AS_OF) / "v1"
     (sen2,) = [one for one in rights.past(county.settings, AS_OF) if one.feed == "sen2"]
     # The lists were made from it, and are to be proved for ten years.
     assert sen2.waits_until == date(2036, 10, 30)
