@@ -10,12 +10,14 @@ from typing import Any
 import psycopg
 
 from send_returns import layouts, warehouse
+from send_returns.publication import figures
 from send_returns.releases import register
 from send_returns.releases.register import File, Release
 from send_returns.returns import declarations, evidence, pack
 from send_returns.returns.declarations import Declaration, ListDeclaration, StatisticalDeclaration
+from send_returns.returns.disclosure import Figures
 from send_returns.returns.evidence import Evidence, NotPublishable, Run
-from send_returns.returns.job import Figures, Job
+from send_returns.returns.job import Job
 from send_returns.returns.renderers import RENDERERS
 from send_returns.settings import Settings
 
@@ -39,19 +41,20 @@ def draft(
         NotPublishable: the run is not the partnership's live run, or its gate has not passed.
         ReturnTooLarge: a list does not fit a worksheet.
     """
-    declared = (
-        [one for one in declarations.load_all() if not isinstance(one, StatisticalDeclaration)]
-        if returns is None
-        else [declarations.load(name) for name in returns]
-    )
+    declared = declarations.load_all() if returns is None else [declarations.load(name) for name in returns]
     with warehouse.connect(settings, purpose="send-returns draft") as connection:
         run = evidence.find(connection, run_id, settings.partnership)
         if not pack.is_plain(run.partnership):
             raise NotPublishable(f"run {run.run_id}: the partnership's name cannot be the name of a folder")
         evidence.hold_live(connection, run, _models(declared, run))
-        result: dict[str, object] = {"run_id": run_id, "drafts": len(declared)}
-        for declaration in declared:
-            result |= _draft(settings, connection, run, declaration, None, is_rehearsal=is_rehearsal)
+        result: dict[str, object] = {"run_id": run_id}
+        due = [one for one in declared if not _drafted(settings, connection, run, one, is_rehearsal=is_rehearsal)]
+        is_statistical = any(isinstance(one, StatisticalDeclaration) for one in due)
+        shown = figures.protected(connection, run, is_rehearsal=is_rehearsal) if is_statistical else None
+        if shown is not None:
+            result |= {"figures": shown.frame.height, "figures_hidden": shown.hidden.height}
+        for declaration in due:
+            result |= _draft(settings, connection, run, declaration, shown, is_rehearsal=is_rehearsal)
     return result
 
 
@@ -66,12 +69,14 @@ def _place(settings: Settings, return_name: str, partnership: str, as_of: str, n
 
 def _models(declared: Sequence[Declaration], run: Run) -> list[str]:
     """The live tables that are read, which are held for as long as drafting takes."""
-    return [
+    lists = [
         item.model
         for one in declared
         if isinstance(one, ListDeclaration)
         for item in layouts.load(one.layout, run.as_of).lists
     ]
+    is_statistical = any(isinstance(one, StatisticalDeclaration) for one in declared)
+    return [*lists, *(figures.TABLES if is_statistical else ())]
 
 
 def _draft(
@@ -79,16 +84,16 @@ def _draft(
     connection: psycopg.Connection,
     run: Run,
     declaration: Declaration,
-    figures: Figures | None,
+    shown: Figures | None,
     *,
     is_rehearsal: bool,
 ) -> dict[str, object]:
     name = declaration.return_name
-    if known := _drafted(settings, connection, run, name, is_rehearsal=is_rehearsal):
-        return {f"{name}.state": known.state}
-    number = register.version_for(connection, run, name, is_rehearsal=is_rehearsal)
     proof = evidence.gather(connection, run, declaration.rules_suite)
-    own = figures if isinstance(declaration, StatisticalDeclaration) else None
+    if stopped := _stopped(connection, run, declaration):
+        return {f"{name}.state": "stopped", f"{name}.stopped_by": stopped}
+    number = register.version_for(connection, run, name, is_rehearsal=is_rehearsal)
+    own = shown if isinstance(declaration, StatisticalDeclaration) else None
     final = _place(settings, name, run.partnership, run.as_of.isoformat(), number)
     with pack.staged(final, final.parent / f".{final.name}.before") as work:
         job = Job(connection, declaration, proof, version=number, is_rehearsal=is_rehearsal, figures=own)
@@ -104,22 +109,35 @@ def _draft(
         version=number,
         is_rehearsal=is_rehearsal,
     )
-    if release.state == "draft" and not _stopped(proof, declaration):
+    if release.state == "draft":
+        if own is not None:
+            figures.keep(connection, release, own)
         release = register.validate(connection, release.release_id)
     return {f"{name}.{sheet}": count for sheet, count in rows.items()} | {f"{name}.state": release.state}
 
 
+def _stopped(connection: psycopg.Connection, run: Run, declaration: Declaration) -> str:
+    """The first rule of the return's own suite that stops it; nothing where none does."""
+    row = connection.execute(
+        "select rule from audit.check_result where run_id = %s and suite = %s and is_blocking"
+        ' order by rule collate "C" limit 1',
+        [run.run_id, declaration.rules_suite],
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
 def _drafted(
-    settings: Settings, connection: psycopg.Connection, run: Run, return_name: str, *, is_rehearsal: bool
-) -> Release | None:
-    """The release of this very run that nothing more is to be done for here."""
-    for one in register.listing(connection, run.partnership, return_name):
-        if (one.run_id, one.is_rehearsal) == (run.run_id, is_rehearsal) and (
+    settings: Settings, connection: psycopg.Connection, run: Run, declaration: Declaration, *, is_rehearsal: bool
+) -> bool:
+    """Whether there is a release of this very run that nothing more is to be done for here."""
+    return any(
+        (one.run_id, one.is_rehearsal) == (run.run_id, is_rehearsal)
+        and (
             one.state in ("published", "superseded", "withdrawn")
             or (one.state in ("validated", "signed") and _has_pack(settings, one))
-        ):
-            return one
-    return None
+        )
+        for one in register.listing(connection, run.partnership, declaration.return_name)
+    )
 
 
 def _has_pack(settings: Settings, release: Release) -> bool:
@@ -130,14 +148,6 @@ def _has_pack(settings: Settings, release: Release) -> bool:
 def _sealed(final: Path) -> list[Path]:
     """The files that the manifest names."""
     return sorted(path for path in final.iterdir() if path.name not in (pack.MANIFEST, pack.SUMS))
-
-
-def _stopped(proof: Evidence, declaration: Declaration) -> bool:
-    """Whether a rule of the return's own suite stops it."""
-    return any(
-        result.suite == declaration.rules_suite and result.outcome != "pass" and result.blocks == "return"
-        for result in proof.rules
-    )
 
 
 def _facts(

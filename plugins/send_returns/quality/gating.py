@@ -227,12 +227,12 @@ def _record_results(
         if is_blocking and rule.stops == "release":
             lines.append(line)
         row: list[Any] = [question.run_id, rule.code, rule.suite, rule.severity, outcome, failing, checked]
-        rows.append([*row, str(rule.blocks), is_blocking, rule.message])
+        rows.append([*row, str(rule.blocks), is_blocking, rule.message, rule.stops])
     _execute(connection, f"delete from audit.check_result where {question.renewed}")
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into audit.check_result (run_id, rule, suite, severity, outcome, failing_rows, checked_rows,"
-            " blocks, is_blocking, message) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " blocks, is_blocking, message, stops) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             rows,
         )
     return lines

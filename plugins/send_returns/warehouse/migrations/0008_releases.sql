@@ -158,10 +158,12 @@ create table audit.gate_pass (
     primary key (run_id, inputs_sha256),
     foreign key (run_id, inputs_sha256) references audit.run (run_id, manifest_sha256)
 );
+-- What a blocking rule stops: every release of the run, or the return alone that it is of.
+alter table audit.check_result add stops text not null default 'release' check (stops in ('release', 'return'));
 create function audit.only_a_pass() returns trigger language plpgsql as $$
 begin
     select count(*) into new.rules from audit.check_result where run_id = new.run_id;
-    if exists (select from audit.check_result where run_id = new.run_id and is_blocking) then
+    if exists (select from audit.check_result where run_id = new.run_id and is_blocking and stops = 'release') then
         raise exception 'run % did not pass its gate', new.run_id
             using errcode = 'check_violation', constraint = 'only_a_pass';
     end if;

@@ -1,0 +1,100 @@
+"""Where disclosure control is applied: once for a run, to all figures, and beside every release before.
+
+What may be shown, and what is hidden and why, is kept with each release that shows figures of its kind.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from send_returns.releases.acting import acting
+from send_returns.releases.register import Release
+from send_returns.returns.disclosure import Figures, protect_figures
+from send_returns.returns.disclosure.cells import KEYS, PARTS
+from send_returns.returns.evidence import Run
+
+TABLES = ("return_statistics__figure", "return_health_waits__figure")
+_WAITS = "health_waits"
+_DIMENSIONS = ("geography_code", "breakdown", "breakdown_value")
+_PERIOD = ("return_table", "measure", "period_kind", "period_from_on", "period_to_on")
+_NUMBERS = (*PARTS, "value")
+
+
+def protected(connection: psycopg.Connection, run: Run, *, is_rehearsal: bool) -> Figures:
+    """Every statistical figure of the live run, as it may be shown beside all that was published before.
+
+    Raises NotProtected when a small count could be worked out whatever is hidden: nothing is released then.
+    """
+    exact = pl.concat([_exact(connection, table, run.partnership) for table in TABLES])
+    return protect_figures(exact, _published(connection, run.partnership, is_rehearsal=is_rehearsal))
+
+
+def keep(connection: psycopg.Connection, release: Release, figures: Figures) -> None:
+    """Keep with a draft the figures of its return that may be shown, and which were hidden and why."""
+    own = pl.col("return_table").str.starts_with(_WAITS)
+    own = own if release.return_name == _WAITS else ~own
+    reasons = (
+        figures.hidden.filter(own)
+        .group_by(KEYS)
+        .agg(pl.concat_str("part", pl.lit(": "), "why").sort().str.join("; ").alias("reason"))
+        .sort(KEYS)
+    )
+    with acting(connection, "release_drafter", of=release.release_id):
+        for table, frame, columns in (
+            ("figure", figures.frame.filter(own), (*_NUMBERS, "status")),
+            ("hidden", reasons, ("reason",)),
+        ):
+            named = ("release_id", "attempt", *_PERIOD, "dimensions", *columns)
+            copy = sql.SQL("copy release.{} ({}) from stdin").format(
+                sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, named))
+            )
+            with connection.cursor().copy(copy) as lines:
+                for row in frame.iter_rows(named=True):
+                    dimensions = json.dumps({name: row[name] for name in _DIMENSIONS})
+                    lines.write_row(
+                        [
+                            release.release_id,
+                            release.attempt,
+                            *(row[name] for name in _PERIOD),
+                            dimensions,
+                            *(row[name] for name in columns),
+                        ]
+                    )
+
+
+def _exact(connection: psycopg.Connection, table: str, partnership: str) -> pl.DataFrame:
+    query = sql.SQL("select * from {} where partnership = %s").format(sql.Identifier("returns", table))
+    with connection.cursor() as cursor:
+        cursor.execute(query, [partnership])
+        names = [column.name for column in cursor.description or ()]
+        return _frame(cursor.fetchall(), names)
+
+
+def _published(connection: psycopg.Connection, partnership: str, *, is_rehearsal: bool) -> list[pl.DataFrame]:
+    """What each earlier release of figures showed, oldest first; a figure that several returns show comes once."""
+    with acting(connection, "release_reader"), connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct as_of, version, return_table, measure, period_kind, period_from_on, period_to_on,"
+            " dimensions ->> 'geography_code' as geography_code, dimensions ->> 'breakdown' as breakdown,"
+            " dimensions ->> 'breakdown_value' as breakdown_value, numerator, denominator, value, status"
+            " from release.figure inner join release.release using (release_id, attempt)"
+            " where partnership = %s and is_rehearsal = %s and is_out",
+            [partnership, is_rehearsal],
+        )
+        names = [column.name for column in cursor.description or ()]
+        rows = cursor.fetchall()
+    frame = _frame(rows, names).sort("as_of", "version", *KEYS)
+    return [part.drop("as_of", "version") for part in frame.partition_by("as_of", "version", maintain_order=True)]
+
+
+def _frame(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> pl.DataFrame:
+    frame = pl.DataFrame(rows, schema=list(names), orient="row", infer_schema_length=None)
+    return frame.with_columns(
+        *[pl.col(name).cast(pl.String) for name in KEYS if not name.endswith("_on")],
+        *[pl.col(name).cast(pl.Date) for name in KEYS if name.endswith("_on")],
+        *[pl.col(name).cast(pl.Float64) for name in (*_NUMBERS, "per", "people") if name in names],
+    )
