@@ -23,7 +23,14 @@ from send_returns.sealing import keys, verify_pack
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "area_send_annex_a" / "pack"
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1+1", "=cmd|' /C calc'!A0", "＝1+1"]
-DRAFTED = ["List_1.csv", "List_2.csv", "SHA256SUMS", "area_send_annex_a.xlsx", "manifest.json"]
+DRAFTED = [
+    "List_1.csv",
+    "List_2.csv",
+    "SHA256SUMS",
+    "area_send_annex_a.xlsx",
+    "manifest.json",
+    "reading_guide.html",
+]
 DRAFT = """
 import sys
 from pathlib import Path
@@ -64,7 +71,7 @@ def _csv(path: Path) -> list[list[str]]:
 def test_the_pack_equals_the_golden_one(partnership: Any) -> None:
     partnership.passes(partnership.children(6), partnership.children(4, first=6))
     partnership.publish()
-    for name in ("List_1.csv", "List_2.csv"):
+    for name in ("List_1.csv", "List_2.csv", "reading_guide.html"):
         assert (partnership.pack / name).read_bytes() == (GOLDEN / name).read_bytes()
     manifest = json.loads((partnership.pack / "manifest.json").read_bytes())
     workbook = next(entry for entry in manifest["files"] if entry["name"].endswith(".xlsx"))
@@ -274,7 +281,7 @@ def test_files_can_be_read_by_their_owner_only(partnership: Any) -> None:
     finally:
         os.umask(before)
     modes = {path: path.stat().st_mode & 0o777 for path in (partnership.output, *partnership.output.rglob("*"))}
-    assert len(modes) == 12
+    assert len(modes) == 13
     assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
     assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
 

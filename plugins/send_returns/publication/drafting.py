@@ -13,7 +13,7 @@ from send_returns import layouts, warehouse
 from send_returns.publication import figures
 from send_returns.releases import register
 from send_returns.releases.register import File, Release
-from send_returns.returns import declarations, evidence, pack
+from send_returns.returns import declarations, evidence, guide, pack
 from send_returns.returns.declarations import Declaration, ListDeclaration, StatisticalDeclaration
 from send_returns.returns.disclosure import Figures
 from send_returns.returns.evidence import Evidence, NotPublishable, Run
@@ -98,6 +98,7 @@ def _draft(
     with pack.staged(final, final.parent / f".{final.name}.before") as work:
         job = Job(connection, declaration, proof, version=number, is_rehearsal=is_rehearsal, figures=own)
         rows = RENDERERS[name](job, work)
+        guide.write(job, work, rows)
         pack.seal(work, _facts(proof, declaration, number, rows, is_rehearsal=is_rehearsal))
     shutil.rmtree(final.parent / f".{final.name}.before", ignore_errors=True)
     release = register.open_draft(

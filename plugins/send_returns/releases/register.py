@@ -120,6 +120,11 @@ _RELEASES: LiteralString = (
 )
 
 
+def id_of(partnership: str, return_name: str, as_of: date, version: int) -> str:
+    """What a release is called."""
+    return f"{return_name}-{partnership}-{as_of.isoformat()}-v{version}"
+
+
 def version_for(connection: psycopg.Connection, run: Run, return_name: str, *, is_rehearsal: bool) -> int:
     """The version that a pack of this run is rendered as.
 
@@ -187,7 +192,7 @@ def open_draft(
                 [attempt, run.run_id, run.manifest_sha256, pack_sha256, supersedes, release_id],
             )
         else:
-            release_id, attempt = f"{return_name}-{run.partnership}-{run.as_of.isoformat()}-v{version}", 1
+            release_id, attempt = id_of(run.partnership, return_name, run.as_of, version), 1
             connection.execute(
                 "insert into release.release (release_id, partnership, return_name, as_of, version, is_rehearsal,"
                 " run_id, inputs_sha256, pack_sha256, supersedes) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",

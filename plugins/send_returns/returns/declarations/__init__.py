@@ -50,7 +50,9 @@ class Provenance:
 class Declaration:
     """A return in words for its readers.
 
-    `retention_years`: how long, from its as-of date, what it was made from is kept to prove it.
+    `lists` says what each of its parts holds: of lists of children by sheet, of statistics by the `return_table` of the
+    figures, of XML by the kind of record. `retention_years`: how long, from its as-of date, what it was made from is
+    kept to prove it.
     """
 
     return_name: str
@@ -66,6 +68,7 @@ class Declaration:
     contact: str
     retention_years: int
     limits: tuple[str, ...]
+    lists: Mapping[str, str]
 
     def version(self, as_of: date) -> str:
         """The version of the layout in force on a date."""
@@ -74,10 +77,9 @@ class Declaration:
 
 @dataclass(frozen=True, kw_only=True)
 class ListDeclaration(Declaration):
-    """Lists of children. Keys: of `lists` sheet names, of `feeds` ids, of `columns` house names."""
+    """Lists of children. Keys: of `feeds` ids, of `columns` house names."""
 
     layout: str
-    lists: Mapping[str, str]
     feeds: Mapping[str, str]
     columns: Mapping[str, Provenance]
 
@@ -88,10 +90,9 @@ class ListDeclaration(Declaration):
 
 @dataclass(frozen=True, kw_only=True)
 class StatisticalDeclaration(Declaration):
-    """Statistics. `lists` says of each `return_table` of the figures that the return shows what it holds."""
+    """Statistics, whose figures have been through disclosure control."""
 
     layout_version: str
-    lists: Mapping[str, str]
 
     def version(self, as_of: date) -> str:  # noqa: ARG002 - one layout at a time
         """The version that the declaration gives."""
@@ -100,10 +101,9 @@ class StatisticalDeclaration(Declaration):
 
 @dataclass(frozen=True, kw_only=True)
 class XmlDeclaration(Declaration):
-    """One XML file in a collection's own format. `lists` says of each kind of record what it holds."""
+    """One XML file in a collection's own format."""
 
     layout_version: str
-    lists: Mapping[str, str]
 
     def version(self, as_of: date) -> str:  # noqa: ARG002 - one layout at a time
         """The version of the collection's format."""
