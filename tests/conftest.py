@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from psycopg import sql
+from tests.published_county import published
 from xdist.scheduler import LoadFileScheduling
 
 from send_returns import warehouse
@@ -24,18 +25,24 @@ if TYPE_CHECKING:
     import asyncssh
     import s3fs
 
+__all__ = ["published"]
 _numbers = count()
 
 # What the tests of such a folder share takes long to build: they stay with one worker, which builds it once.
-TOGETHER = ("tests/marts/", "tests/rights/", "tests/warehouse/")
+TOGETHER = {
+    "tests/inspection/": "tests/rights/",
+    "tests/marts/": "tests/marts/",
+    "tests/rights/": "tests/rights/",
+    "tests/warehouse/": "tests/warehouse/",
+}
 
 
 class _Scheduling(LoadFileScheduling):
-    """A file goes to one worker, and so does a folder of `TOGETHER`."""
+    """A file goes to one worker, and so do folders of the same name in `TOGETHER`."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = str(super()._split_scope(nodeid))
-        return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+        return next((name for folder, name in TOGETHER.items() if file.startswith(folder)), file)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -45,7 +52,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let what takes long begin first, so that the workers end together."""
-    items.sort(key=lambda item: not (item.nodeid.startswith(TOGETHER) or item.get_closest_marker("slow")))
+    items.sort(key=lambda item: not (item.nodeid.startswith(tuple(TOGETHER)) or item.get_closest_marker("slow")))
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from rich.console import Console
 from send_returns import (
     clock,
     contract_commands,
+    inspection_commands,
     key_commands,
     release_commands,
     review_commands,
@@ -36,6 +37,7 @@ app.add_typer(server, name="server")
 app.add_typer(rights_commands.app)
 app.add_typer(release_commands.app)
 app.add_typer(contract_commands.app, name="contract")
+app.add_typer(inspection_commands.app, name="inspection")
 app.add_typer(key_commands.app, name="key")
 app.add_typer(review_commands.app, name="review")
 app.add_typer(sealing_commands.app)

@@ -134,10 +134,11 @@ def add_recipient(
     on: On = None,
 ) -> None:
     """Register a person to receive returns. Have them read you the key, by telephone, before you do."""
+    from send_returns.inspection import packing
     from send_returns.returns import declarations
     from send_returns.sealing import recipients as register
 
-    declared = [one.return_name for one in declarations.load_all()]
+    declared = [*(one.return_name for one in declarations.load_all()), packing.declaration().return_name]
     for unknown in set(returns) - set(declared):
         raise typer.BadParameter(f"{unknown} is no return: choose of {', '.join(declared)}.")
     register.add(

@@ -38,7 +38,16 @@ def holding(folders: Iterable[Path], partnership: str, values: Iterable[str]) ->
     """The packs below some folders whose lists hold any of the values, those that were superseded too."""
     declared = {one.return_name: one for one in declarations.load_all()}
     wanted = tuple(values)
-    for manifest in sorted(path for folder in folders for path in folder.glob(f"*/{partnership}/*/v*/{pack.MANIFEST}")):
+    for manifest in sorted(
+        path
+        for folder in folders
+        for pattern in (
+            f"*/{partnership}/*/v*/{pack.MANIFEST}",
+            f"inspection/{partnership}/*/child_*/{pack.MANIFEST}",
+            f"inspection/{partnership}/*/superseded/*/child_*/{pack.MANIFEST}",
+        )
+        for path in folder.glob(pattern)
+    ):
         lists = tuple(
             path.stem for path in sorted(manifest.parent.glob("*.csv")) if wanted and canary.holds(path, wanted)
         )

@@ -18,6 +18,7 @@ from send_returns.failure import Failure
 from send_returns.sealing import recipients, release_file, verify_pack
 from send_returns.sealing.files import alone, digest, sync, write
 from send_returns.sealing.keys import public_keys
+from send_returns.sealing.recipients import Recipient
 from send_returns.settings import Settings
 
 FOLDER = "sealed"
@@ -43,7 +44,8 @@ def plain(settings: Settings, pack: Path) -> Path:
     """The tar of a published pack, in `<home>/sealed/`: for what anybody may read. Raises ParcelRefused."""
     name, place = name_of(settings, pack), settings.folder(FOLDER)
     with alone(place / ".lock"):
-        work = _tarred(pack, name, place)
+        as_of = date.fromisoformat(verify_pack.read_release((pack / verify_pack.RELEASE).read_bytes())["as_of"])
+        work = _tarred(pack, name, as_of, place)
         return _kept(work, place / f"{name}.tar")
 
 
@@ -54,21 +56,17 @@ def encrypted(settings: Settings, pack: Path, on: date, keys: Sequence[str] | No
     narrows them to some. Raises RecipientRefused when one of these is not registered, or nobody is; ParcelRefused.
     """
     name, place = name_of(settings, pack), settings.folder(FOLDER)
-    return_name = verify_pack.read_release((pack / verify_pack.RELEASE).read_bytes())["return"]
-    able = recipients.entitled(recipients.register(settings), return_name, on, keys)
-    with alone(place / ".lock"):
-        work = _tarred(pack, name, place)
-        try:
-            whose = "\n".join([digest(work), *(one.public_key for one in able)])
-            final = place / f"{name}_{hashlib.sha256(whose.encode()).hexdigest()[:12]}.tar.age"
-            if final.exists():
-                return final
-            closed = place / f".{final.name}.part"
-            pyrage.encrypt_file(str(work), str(closed), recipients.age_keys(able))
-            closed.chmod(0o600)
-            return _kept(closed, final)
-        finally:
-            work.unlink(missing_ok=True)
+    release = verify_pack.read_release((pack / verify_pack.RELEASE).read_bytes())
+    able = recipients.entitled(recipients.register(settings), release["return"], on, keys)
+    return _closed(pack, name, date.fromisoformat(release["as_of"]), place, able)
+
+
+def encrypted_folder(settings: Settings, pack: Path, name: str, as_of: date, able: Sequence[Recipient]) -> Path:
+    """The tar of a sealed folder that no release is made of, encrypted to `able`, in `<home>/sealed/`.
+
+    `as_of` is the date that its files bear. Raises ParcelRefused when the folder is not as it was sealed.
+    """
+    return _closed(pack, name, as_of, settings.folder(FOLDER), able, must_be_signed=False)
 
 
 def notices(settings: Settings, pack: Path) -> list[Path]:
@@ -96,18 +94,36 @@ def write_tar(pack: Path, name: str, as_of: date, file: BinaryIO) -> None:
                 tar.addfile(entry, content)
 
 
-def _tarred(pack: Path, name: str, place: Path) -> Path:
+def _closed(
+    pack: Path, name: str, as_of: date, place: Path, able: Sequence[Recipient], *, must_be_signed: bool = True
+) -> Path:
+    """The encrypted tar: a file of its own for each content and set of recipients."""
+    with alone(place / ".lock"):
+        work = _tarred(pack, name, as_of, place, must_be_signed=must_be_signed)
+        try:
+            whose = "\n".join([digest(work), *(one.public_key for one in able)])
+            final = place / f"{name}_{hashlib.sha256(whose.encode()).hexdigest()[:12]}.tar.age"
+            if final.exists():
+                return final
+            closed = place / f".{final.name}.part"
+            pyrage.encrypt_file(str(work), str(closed), recipients.age_keys(able))
+            closed.chmod(0o600)
+            return _kept(closed, final)
+        finally:
+            work.unlink(missing_ok=True)
+
+
+def _tarred(pack: Path, name: str, as_of: date, place: Path, *, must_be_signed: bool = True) -> Path:
     """The tar, under a hidden name, read back as its reader will. What a killed process left is swept."""
     for left in place.glob(".*.part"):
         left.unlink()
-    as_of = date.fromisoformat(verify_pack.read_release((pack / verify_pack.RELEASE).read_bytes())["as_of"])
     work = place / f".{name}.tar.part"
     with work.open("xb") as file:
         work.chmod(0o600)
         write_tar(pack, name, as_of, file)
         file.flush()
         os.fsync(file.fileno())
-    report = verify_pack.check(work)
+    report = verify_pack.check(work, must_be_signed=must_be_signed)
     if report.exit_code:
         work.unlink()
         raise ParcelRefused(f"{pack} changed while it was read: " + "; ".join(report.lines()))

@@ -1,7 +1,7 @@
 """The returns this project publishes. Each is declared once, in a YAML file of this folder, which all else reads.
 
-There are three kinds: `lists` of children, exact, in a dated layout; `statistics`, whose figures have been through
-disclosure control; and `xml`, a collection's own format, exact.
+There are four kinds: `lists` of children, exact, in a dated layout; `statistics`, whose figures have been through
+disclosure control; `xml`, a collection's own format, exact; and `records` of one child, exact.
 """
 
 from collections.abc import Mapping
@@ -110,16 +110,29 @@ class XmlDeclaration(Declaration):
         return self.layout_version
 
 
+@dataclass(frozen=True, kw_only=True)
+class RecordsDeclaration(Declaration):
+    """The records of one child. `lists` says of each section what it holds."""
+
+    layout_version: str
+    lists: Mapping[str, str]
+
+    def version(self, as_of: date) -> str:  # noqa: ARG002 - one layout at a time
+        """The version that the declaration gives."""
+        return self.layout_version
+
+
 _KINDS: Mapping[str, tuple[type[Declaration], Policy]] = {
     "lists": (ListDeclaration, "exact_child_level"),
     "statistics": (StatisticalDeclaration, "rounded"),
     "xml": (XmlDeclaration, "exact_child_level"),
+    "records": (RecordsDeclaration, "exact_child_level"),
 }
 
 
 def load_all(folder: Path = DECLARATIONS) -> list[Declaration]:
     """Every declared return, by name. Raises DeclarationError naming the file and the key that is wrong."""
-    return [_load(path) for path in sorted(folder.glob("*.yml"))]
+    return [read(path) for path in sorted(folder.glob("*.yml"))]
 
 
 def load(return_name: str) -> Declaration:
@@ -127,10 +140,11 @@ def load(return_name: str) -> Declaration:
     path = DECLARATIONS / f"{return_name}.yml"
     if not path.is_file():
         raise DeclarationError(f"{return_name}: no such return is declared")
-    return _load(path)
+    return read(path)
 
 
-def _load(path: Path) -> Declaration:
+def read(path: Path) -> Declaration:
+    """The return that a file declares. Raises DeclarationError naming the file and the key that is wrong."""
     content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     if content.get("kind") not in _KINDS:
         raise DeclarationError(f"{path.name}: `kind` is one of {', '.join(_KINDS)}")
