@@ -24,7 +24,17 @@ from send_returns.settings import Settings
 
 AS_OF = "2026-10-30"
 CHILDREN = "300"
-PACK = Path("area_send_annex_a", "hertfordshire", AS_OF)
+PACK = Path("area_send_annex_a", "hertfordshire", AS_OF, "v1")
+RETURNS = [
+    "area_send_annex_a",
+    "area_send_evidence",
+    "health_waits",
+    "improvement_plan_progress",
+    "public_scorecard",
+    "sen2",
+]
+# Made anew by each signing: who signed when, and its seal.
+SIGNED = {"release.json", "release.json.sig"}
 LISTED = "select md5(string_agg(l::text, '' order by l)) from returns.return_annex_a__list_1 as l"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -83,6 +93,18 @@ def _bytes(pack: Path) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(pack.iterdir())}
 
 
+def _packs(output: Path) -> dict[str, dict[str, str]]:
+    """What every published pack holds, but for who signed it when."""
+    return {
+        name: {
+            file: sha256
+            for file, sha256 in _bytes(output / name / "hertfordshire" / AS_OF / "v1").items()
+            if file not in SIGNED
+        }
+        for name in RETURNS
+    }
+
+
 def _tables(settings: Settings) -> dict[str, str]:
     """A hash of each table's rows, without what says when something was done, how long it took, and what came again.
 
@@ -117,7 +139,7 @@ def test_one_screen_says_what_happened(place: Place) -> None:
 
 
 def test_the_pack_is_whole_and_built_from_what_was_landed(place: Place) -> None:
-    done = place.send_returns("verify", "--draft", str(place.output / PACK))
+    done = place.send_returns("verify", str(place.output / PACK))
     assert done.returncode == 0, done.stdout
     manifest = json.loads((place.output / PACK / "manifest.json").read_text())
     with warehouse.connect(place.settings) as connection:
@@ -126,6 +148,28 @@ def test_the_pack_is_whole_and_built_from_what_was_landed(place: Place) -> None:
     assert {str(one["delivery_id"]) for one in manifest["deliveries"]} == delivered
     with (place.output / PACK / "List_1.csv").open(encoding="utf-8-sig", newline="") as file:
         assert len(list(csv.DictReader(file))) == rows > 50
+
+
+def test_both_partners_have_signed_every_return_through_airflow_and_every_page_says_rehearsal(place: Place) -> None:
+    with warehouse.connect(place.settings) as connection:
+        signed = connection.execute(
+            "select return_name, state, array_agg(username order by username) from release.release"
+            " inner join release.signature using (release_id, attempt) where verdict = 'approve' group by 1, 2 order by 1"
+        ).fetchall()
+    assert signed == [(name, "published", ["rehearsal_council", "rehearsal_icb"]) for name in RETURNS]
+    for page in place.output.glob("*/hertfordshire/*/v1/*.html"):
+        assert "REHEARSAL" in page.read_text(encoding="utf-8"), page.name
+    at = warehouse.address(place.settings, warehouse.embedded.AIRFLOW)
+    with psycopg.connect(
+        host=at.host, port=at.port, user=at.user, password=at.password, dbname=at.database
+    ) as connection:
+        answered = connection.execute(
+            "select assignees ->> 0, responded_by ->> 'id', chosen_options ->> 0 from hitl_detail order by 2"
+        ).fetchall()
+    assert [(by, chosen) for _, by, chosen in answered] == [
+        ("rehearsal_council", "Approve"),
+        ("rehearsal_icb", "Approve"),
+    ]
 
 
 def test_the_data_dictionary_is_published_with_the_marts_and_has_every_column(place: Place) -> None:
@@ -160,22 +204,22 @@ def test_a_published_workbook_passes_the_check_that_a_data_officer_runs(place: P
 
 def test_a_second_run_changes_nothing(place: Place) -> None:
     tables, files = _tables(place.settings), _bytes(place.output / PACK)
-    arguments = ("--inbox", str(place.county / "inbox"), "--as-of", AS_OF, "--output", str(place.output))
+    arguments = ("--inbox", str(place.county / "inbox"), "--as-of", AS_OF, "--output", str(place.output), "--rehearse")
     done = place.send_returns("run", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     assert _bytes(place.output / PACK) == files
     assert _tables(place.settings) == tables
 
 
-def test_building_everything_again_gives_the_same_database_and_bytes(place: Place, tmp_path: Path) -> None:
+def test_building_everything_again_gives_the_same_database(place: Place) -> None:
     tables, files = _tables(place.settings), _bytes(place.output / PACK)
-    arguments = ("--inbox", str(place.county / "inbox"), "--as-of", AS_OF, "--output", str(tmp_path))
-    done = place.send_returns("run", *arguments, "--mode", "full")
+    arguments = ("--inbox", str(place.county / "inbox"), "--as-of", AS_OF, "--output", str(place.output))
+    done = place.send_returns("run", *arguments, "--mode", "full", "--rehearse")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert _bytes(tmp_path / PACK) == files
+    assert _bytes(place.output / PACK) == files
     again = _tables(place.settings)
-    # The run now says that it was built in full; nothing else may differ.
-    assert {name for name in tables if again[name] != tables[name]} <= {"audit.run"}
+    # The run now says that it was built in full, and the audit that it was; nothing else may differ.
+    assert {name for name in tables if again[name] != tables[name]} <= {"audit.run", "audit.event"}
 
 
 def test_another_home_time_zone_and_locale_give_the_same_bytes(place: Place, tmp_path: Path) -> None:
@@ -184,7 +228,7 @@ def test_another_home_time_zone_and_locale_give_the_same_bytes(place: Place, tmp
     home.mkdir(mode=0o700)
     try:
         elsewhere = _demonstrate(home, **other)
-        assert _bytes(elsewhere.output / PACK) == _bytes(place.output / PACK)
+        assert _packs(elsewhere.output) == _packs(place.output)
     finally:
         warehouse.stop_server(Settings(home=home), remove=True)
 
@@ -210,8 +254,8 @@ def test_no_identifier_of_a_child_reaches_a_log_a_task_or_an_artefact(place: Pla
 
 
 def _said_by_the_databases(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Every row of Airflow's metadata and of the audit schema, as text."""
-    for name, schemas in ((warehouse.embedded.AIRFLOW, ["public"]), (None, ["audit", "warehouse"])):
+    """Every row of Airflow's metadata, of the audit and of the releases, as text."""
+    for name, schemas in ((warehouse.embedded.AIRFLOW, ["public"]), (None, ["audit", "release", "warehouse"])):
         at = warehouse.address(settings, name)
         with psycopg.connect(
             host=at.host, port=at.port, user=at.user, password=at.password, dbname=at.database
