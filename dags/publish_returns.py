@@ -49,7 +49,8 @@ with DAG(
 
         asked = request()
         run = asked.run_id or stages.live_run(asked.settings)
-        return stages.draft(asked.settings, run, is_rehearsal=asked.is_rehearsal)
+        drafted = stages.draft(asked.settings, run, is_rehearsal=asked.is_rehearsal)
+        return {name: value for name, value in drafted.items() if name == "run_id" or name.endswith(".state")}
 
     @task(outlets=[RETURNS], task_display_name="Publish")
     @stage

@@ -154,7 +154,8 @@ def test_both_partners_have_signed_every_return_through_airflow_and_every_page_s
     with warehouse.connect(place.settings) as connection:
         signed = connection.execute(
             "select return_name, state, array_agg(username order by username) from release.release"
-            " inner join release.signature using (release_id, attempt) where verdict = 'approve' group by 1, 2 order by 1"
+            " inner join release.signature using (release_id, attempt) where verdict = 'approve'"
+            " group by 1, 2 order by 1"
         ).fetchall()
     assert signed == [(name, "published", ["rehearsal_council", "rehearsal_icb"]) for name in RETURNS]
     for page in place.output.glob("*/hertfordshire/*/v1/*.html"):
