@@ -244,8 +244,10 @@ def show_run(console: Console, settings: Settings, summary: "RunSummary", output
     if summary.run_id and summary.outcome != "waiting":
         with warehouse.connect(settings) as connection:
             _run(console, connection, summary, summary.run_id)
-    if summary.outcome == "published":
-        _packs(console, output, settings.partnership, summary.as_of)
+    if summary.outcome == "published" and summary.run_id:
+        _packs(console, settings, output, summary.as_of, summary.run_id)
+    elif summary.outcome == "unsigned":
+        console.print(summary.message, soft_wrap=True)
     else:
         console.print(f"[red]Nothing was published.[/] {summary.message}", soft_wrap=True)
         console.print("What readers see is what they saw before.")
@@ -343,7 +345,7 @@ def _stages(
     rows = connection.execute(
         "select stage, seconds from audit.stage where run_id in (%s, %s)"
         " order by array_position(array['land reference', 'land council', 'land icb', 'link', 'build staging',"
-        " 'build intermediate', 'build returns', 'gate', 'publish'], stage)",
+        " 'build intermediate', 'build returns', 'gate', 'draft', 'publish'], stage)",
         [run_id, landing_key],
     ).fetchall()
     console.print(f"[bold]Time[/]  whole run {wall_seconds:.1f} s; each stage when it last worked:")
@@ -359,10 +361,33 @@ def _blocking(console: Console, connection: psycopg.Connection, run_id: str) -> 
         console.print(f"[red]Stopped by {rule}[/]: {count}. {message}", soft_wrap=True)
 
 
-def _packs(console: Console, output: Path, partnership: str, as_of: date) -> None:
-    packs = sorted(path.parent for path in output.glob(f"*/{partnership}/{as_of}/v*/manifest.json"))
-    for pack in packs:
-        console.print(f"[green]Published[/] {pack}", soft_wrap=True)
-        for file in sorted(pack.iterdir()):
-            console.print(f"  {file.name:<28} {file.stat().st_size:>12,} bytes")
-        console.print(f"  Check it: send-returns verify {pack}", soft_wrap=True)
+def _packs(console: Console, settings: Settings, output: Path, as_of: date, run_id: str) -> None:
+    """What is out as of a date, by return; where; and what of the run was stopped by a rule of its own."""
+    from send_returns.publication import publishing
+    from send_returns.releases import register
+
+    with warehouse.connect(settings) as connection:
+        out = [
+            one
+            for one in register.listing(connection, settings.partnership)
+            if one.as_of == as_of and one.state == "published" and publishing.place(output, one).exists()
+        ]
+        stopped = connection.execute(
+            "select suite, rule from audit.check_result where run_id = %s and is_blocking and stops = 'return'"
+            " order by 1, 2",
+            [run_id],
+        ).fetchall()
+    table = _table("Published", "Return", "Version", "#Files", "#Bytes")
+    for one in out:
+        files = sorted(publishing.place(output, one).iterdir())
+        size = sum(file.stat().st_size for file in files)
+        table.add_row(one.return_name, f"v{one.version}", f"{len(files)}", f"{size:,}")
+    console.print(table)
+    for suite, rule in stopped:
+        console.print(f"[red]Stopped[/] {suite}: rule {rule}; `audit.finding` has its rows.", soft_wrap=True)
+    if any(one.is_rehearsal for one in out):
+        console.print("[yellow]REHEARSAL[/]: made-up users of both partners signed it through Airflow.")
+    for one in out[:1]:
+        where = publishing.place(output, one)
+        console.print(f"Each in {output}/<return>/{one.partnership}/{one.as_of}/v{one.version}", soft_wrap=True)
+        console.print(f"Check one: send-returns verify {where}", soft_wrap=True)

@@ -1,5 +1,6 @@
 """`send-returns verify`, `deliver`, `seal-key`, `recipient`: packs, the keys that seal them, who receives them."""
 
+import getpass
 import sys
 from datetime import date
 from itertools import zip_longest
@@ -65,7 +66,8 @@ def deliver(
     on: On = None,
 ) -> None:
     """Bring a published pack to a folder, SFTP server or S3 bucket; a child-level one encrypted to its recipients."""
-    from send_returns import screen
+    from send_returns import screen, warehouse
+    from send_returns.releases import audit
     from send_returns.returns import declarations
     from send_returns.sealing import delivery, verify_pack
 
@@ -74,7 +76,18 @@ def deliver(
     policies = {one.return_name: one.disclosure.policy for one in declarations.load_all()}
     # What is not known to be for everybody is for nobody but its recipients.
     is_child_level = policies.get(str(name), "exact_child_level") == "exact_child_level"
-    done = delivery.deliver(settings_module.load(), pack, place, on or clock.today(), is_child_level=is_child_level)
+    settings = settings_module.load()
+    with warehouse.running(settings):
+        warehouse.migrate(settings)
+        done = delivery.deliver(settings, pack, place, on or clock.today(), is_child_level=is_child_level)
+        with warehouse.connect(settings, purpose="send-returns deliver") as connection:
+            audit.record(
+                connection,
+                "delivery",
+                str(report.release["release_id"]) if report.release else pack.name,
+                getpass.getuser(),
+                {"to": done.place, "file": done.name, "sha256": done.sha256, "outcome": done.outcome},
+            )
     screen.show_counts(
         console,
         {"place": done.place, "file": done.name, "bytes": done.bytes, "sha256": done.sha256, "outcome": done.outcome},

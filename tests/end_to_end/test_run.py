@@ -135,7 +135,10 @@ def test_one_screen_says_what_happened(place: Place) -> None:
         assert word in place.said
     for feed in ("sen2", "school_census", "cin_census", "ssda903", "ehe_register", "csds", "gias"):
         assert re.search(rf"^ ?{feed} +\d", place.said, re.MULTILINE), feed
-    assert f"Published {place.output / PACK}" in place.said.replace("\n", "")
+    assert f"verify {place.output / PACK}" in place.said.replace("\n", "")
+    for name in RETURNS:
+        assert re.search(rf"^ ?{name} +v1 ", place.said, re.MULTILINE), name
+    assert "REHEARSAL" in place.said
 
 
 def test_the_pack_is_whole_and_built_from_what_was_landed(place: Place) -> None:
