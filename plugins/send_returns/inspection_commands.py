@@ -1,6 +1,7 @@
 """`send-returns inspection`: the clock that starts when inspectors ring, and the evidence that they ask for."""
 
 import getpass
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -162,32 +163,41 @@ def _show(console: Console, standing: "Standing") -> None:
     )
     if standing.live_on:
         console.print(
-            f"What is live would say, as of {standing.live_on:%d/%m/%Y}: {standing.list_1:,} children with a plan,"
-            f" {standing.list_2:,} with SEN support, {standing.measures:,} headline measures with a figure."
+            f"Live, as of {standing.live_on:%d/%m/%Y}: {standing.list_1:,} children with a plan,"
+            f" {standing.list_2:,} with SEN support, {standing.measures:,} measures."
         )
     else:
         console.print("Nothing is live yet: no run has passed its gate. `send-returns run` makes one.")
-    ready = sum(one.is_ready for one in standing.items if one.item.kind != "event")
-    asked = sum(one.item.kind != "event" for one in standing.items)
-    console.print(f"{ready} of {asked} items are there.\n")
+    asked = [one for one in standing.items if one.item.kind != "event"]
+    waiting = [one for one in asked if not one.is_ready]
+    past = sum(one.days_left is not None and one.days_left < 0 for one in waiting)
+    owed = Counter(
+        part.partition(":")[0].removesuffix(" signs") for one in waiting for part in one.owes.split("; ") if part
+    )
+    by = ", ".join(f"{who} {count}" for who, count in sorted(owed.items())) or "nobody"
+    console.print(
+        f"{len(asked) - len(waiting)} of {len(asked)} items are there, {past} are past their day. Owed by: {by}."
+    )
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for head, justify in (("Due", "left"), ("Left", "right"), ("What", "left"), ("Now", "left"), ("Owes it", "left")):
         table.add_column(head, justify=justify, no_wrap=head in ("Due", "Left"), overflow="fold")  # type: ignore[arg-type]
     for one in standing.items:
         # Only of a document does a person have to give the name.
-        name = f"\n{one.item.item}" if one.item.kind == "document" else ""
+        name = f" ({one.item.item})" if one.item.kind == "document" else ""
         state = Text(one.state, style="green" if one.is_ready else "")
         table.add_row(_due(one), _left(one), Text.assemble(one.item.title, (name, "dim")), state, Text(one.owes))
     console.print(table)
-    console.print("Left: in working days. ° That day is our assumption, * a source implies it: the letter comes first.")
+    console.print(
+        "Left: in working days, - past. ° The day is our assumption, * a source implies it: the letter comes first."
+    )
     if standing.late_feeds:
         console.print("\n[bold]Feeds that are missing or stale[/]")
         feeds = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         for head in ("Feed", "State", "Owes it", "A run waits for it"):
             feeds.add_column(head, overflow="fold")
         for feed in standing.late_feeds:
-            owner = f"{'ICB' if feed.organisation == 'icb' else feed.organisation}: {feed.supplier}"
-            feeds.add_row(feed.feed, Text(feed.state, style="red"), Text(owner), "yes" if feed.is_required else "no")
+            waits = "yes" if feed.is_required else "no"
+            feeds.add_row(feed.feed, Text(feed.state, style="red"), Text(feed.supplier), waits)
         console.print(feeds)
         console.print("`send-returns chase` writes to each what it owes.")
     if window.tracked:

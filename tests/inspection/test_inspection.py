@@ -57,6 +57,7 @@ def test_the_clock_from_start_to_end(county: County, send_returns: Command, monk
     )
     assert f"{list_1:,} children with a plan, {list_2:,} with SEN support" in said
     assert "Wed 04/11" in said  # the lists, on working day 2
+    assert "Owed by: ICB 2, council 7, us 3." in said
     assert max(map(len, said.splitlines())) <= 100
     code, said = send_returns("start", "--on", "2026-11-03")
     assert (code, said.count("\n")) == (1, 1)

@@ -128,7 +128,7 @@ def _of_return(
     one = max(released, key=lambda release: (release.as_of, not release.is_rehearsal, release.version))
     of = f"v{one.version} of {one.as_of:%d/%m/%Y} {one.state}" + (", rehearsal" if one.is_rehearsal else "")
     if one.state == "published":
-        return of, not one.is_rehearsal, "a real release" if one.is_rehearsal else ""
+        return of, not one.is_rehearsal, "us: a real release" if one.is_rehearsal else ""
     return of, False, _unsigned(connection, one, as_of)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 
+from send_returns.inspection import packing
 from send_returns.returns import declarations, pack
 from send_returns.rights import canary
 
@@ -36,7 +37,7 @@ def outputs(connection: psycopg.Connection, partnership: str) -> set[Path]:
 
 def holding(folders: Iterable[Path], partnership: str, values: Iterable[str]) -> Iterator[Pack]:
     """The packs below some folders whose lists hold any of the values, those that were superseded too."""
-    declared = {one.return_name: one for one in declarations.load_all()}
+    declared = {one.return_name: one for one in (*declarations.load_all(), packing.declaration())}
     wanted = tuple(values)
     for manifest in sorted(
         path
