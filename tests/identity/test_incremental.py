@@ -110,7 +110,7 @@ def outcome(database: Settings, first: int, run_id: str) -> tuple[Any, ...]:
 
 
 @settings(
-    max_examples=20,
+    max_examples=8,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
