@@ -23,7 +23,7 @@ ROOMS = (
     {"sealing"},
     {"returns"},
     {"publication"},
-    {"inspection", "rights"},
+    {"inspection", "provenance", "rights"},
     {"stages"},
     {
         "bench",
@@ -33,6 +33,7 @@ ROOMS = (
         "inspection_commands",
         "key_commands",
         "orchestration",
+        "provenance_commands",
         "release_commands",
         "review_commands",
         "rights_commands",

@@ -17,6 +17,7 @@ from send_returns import (
     contract_commands,
     inspection_commands,
     key_commands,
+    provenance_commands,
     release_commands,
     review_commands,
     rights_commands,
@@ -36,6 +37,7 @@ server = typer.Typer(no_args_is_help=True, help="The embedded PostgreSQL of this
 app.add_typer(server, name="server")
 app.add_typer(rights_commands.app)
 app.add_typer(release_commands.app)
+app.add_typer(provenance_commands.app)
 app.add_typer(contract_commands.app, name="contract")
 app.add_typer(inspection_commands.app, name="inspection")
 app.add_typer(key_commands.app, name="key")

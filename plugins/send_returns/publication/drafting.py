@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from send_returns import layouts, warehouse
-from send_returns.publication import figures
+from send_returns.publication import changes, figures
 from send_returns.releases import register
 from send_returns.releases.register import File, Release
 from send_returns.returns import declarations, evidence, guide, pack
@@ -109,6 +109,7 @@ def _draft(
         [File(path.name, pack.digest(path), path.stat().st_size) for path in _sealed(final)],
         version=number,
         is_rehearsal=is_rehearsal,
+        changes=changes.since_published(connection, run, name, final, own, is_rehearsal=is_rehearsal),
     )
     if release.state == "draft":
         if own is not None:

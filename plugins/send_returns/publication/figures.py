@@ -35,17 +35,15 @@ def protected(connection: psycopg.Connection, run: Run, *, is_rehearsal: bool) -
 
 def keep(connection: psycopg.Connection, release: Release, figures: Figures) -> None:
     """Keep with a draft the figures of its return that may be shown, and which were hidden and why."""
-    own = pl.col("return_table").str.starts_with(_WAITS)
-    own = own if release.return_name == _WAITS else ~own
     reasons = (
-        figures.hidden.filter(own)
+        of_return(figures.hidden, release.return_name)
         .group_by(KEYS)
         .agg(pl.concat_str("part", pl.lit(": "), "why").sort().str.join("; ").alias("reason"))
         .sort(KEYS)
     )
     with acting(connection, "release_drafter", of=release.release_id):
         for table, frame, columns in (
-            ("figure", figures.frame.filter(own), (*_NUMBERS, "status")),
+            ("figure", of_return(figures.frame, release.return_name), (*_NUMBERS, "status")),
             ("hidden", reasons, ("reason",)),
         ):
             named = ("release_id", "attempt", *_PERIOD, "dimensions", *columns)
@@ -64,6 +62,26 @@ def keep(connection: psycopg.Connection, release: Release, figures: Figures) -> 
                             *(row[name] for name in columns),
                         ]
                     )
+
+
+def of_return(frame: pl.DataFrame, return_name: str) -> pl.DataFrame:
+    """The figures of the kind that a return shows."""
+    own = pl.col("return_table").str.starts_with(_WAITS)
+    return frame.filter(own if return_name == _WAITS else ~own)
+
+
+def of_release(connection: psycopg.Connection, release: Release) -> pl.DataFrame:
+    """What a release shows: a row for each figure, with its period and dimensions as columns."""
+    with acting(connection, "release_reader"), connection.cursor() as cursor:
+        cursor.execute(
+            "select return_table, measure, period_kind, period_from_on, period_to_on,"
+            " dimensions ->> 'geography_code' as geography_code, dimensions ->> 'breakdown' as breakdown,"
+            " dimensions ->> 'breakdown_value' as breakdown_value, numerator, denominator, value, status"
+            " from release.figure where (release_id, attempt) = (%s, %s)",
+            [release.release_id, release.attempt],
+        )
+        names = [column.name for column in cursor.description or ()]
+        return _frame(cursor.fetchall(), names).sort(KEYS)
 
 
 def _exact(connection: psycopg.Connection, table: str, partnership: str) -> pl.DataFrame:
