@@ -31,9 +31,12 @@ def _connected() -> "Iterator[tuple[Settings, psycopg.Connection]]":
     from send_returns import warehouse
 
     settings = settings_module.load()
-    # Nothing is migrated: who may only read looks too.
-    with warehouse.running(settings), warehouse.connect(settings, purpose="send-returns provenance") as connection:
-        yield settings, connection
+    with warehouse.running(settings):
+        if settings.database_url is None:
+            # On a server of one's own who looks may have no right to migrate: who runs does it.
+            warehouse.migrate(settings)
+        with warehouse.connect(settings, purpose="send-returns provenance") as connection:
+            yield settings, connection
 
 
 def _console() -> Console:

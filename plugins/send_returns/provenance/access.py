@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from send_returns.failure import Failure
 from send_returns.publication import drafting, publishing
 from send_returns.releases import register
+from send_returns.releases.acting import acting
 from send_returns.releases.register import Release
 from send_returns.returns import pack
 from send_returns.returns.renderers.area_send_annex_a import FORMULA_STARTS
@@ -27,15 +28,20 @@ class NotAllowed(Failure):
     """The user of the database may not see children."""
 
 
+def may(connection: psycopg.Connection, table: str) -> bool:
+    """Whether the user of the connection may read all of a table."""
+    ((granted,),) = connection.execute(
+        "select has_schema_privilege(relnamespace, 'usage') and has_table_privilege(c.oid, 'select') from pg_class as c"
+        " inner join pg_namespace as n on n.oid = relnamespace where nspname || '.' || relname = %s",
+        [table],
+    ).fetchall() or [(False,)]
+    return bool(granted)
+
+
 def require(connection: psycopg.Connection, what: str, tables: Sequence[str] = OF_CHILDREN) -> None:
     """Raise NotAllowed unless the user of the connection may read these tables."""
     for table in tables:
-        ((may,),) = connection.execute(
-            "select case when to_regclass(%(t)s) is null then true else"
-            " has_schema_privilege(split_part(%(t)s, '.', 1), 'usage') and has_table_privilege(%(t)s, 'select') end",
-            {"t": table},
-        ).fetchall()
-        if not may:
+        if not may(connection, table):
             raise NotAllowed(
                 f"{connection.info.user} may not see {what}: {table} is not for this user. Without it there are counts:"
                 " `send-returns diff` and `send-returns release show`."
@@ -52,7 +58,10 @@ def find(connection: psycopg.Connection, release_id: str, partnership: str) -> R
 
 def is_live(connection: psycopg.Connection, release: Release) -> bool:
     """Whether the run of a release is the one whose marts and returns are there to be read."""
-    row = connection.execute("select run_id from audit.live where partnership = %s", [release.partnership]).fetchone()
+    with acting(connection, "release_reader"):
+        row = connection.execute(
+            "select run_id from audit.live where partnership = %s", [release.partnership]
+        ).fetchone()
     return row is not None and row[0] == release.run_id
 
 
@@ -90,8 +99,30 @@ def ask(connection: psycopg.Connection, query: str | sql.Composed, values: Param
         return cursor.execute(query.encode() if isinstance(query, str) else query, values).fetchall()
 
 
+def ask_as_reader(connection: psycopg.Connection, query: str, values: Params = ()) -> list[Row]:
+    """The same as one who reads releases, whoever the user of the connection is."""
+    with acting(connection, "release_reader"):
+        return ask(connection, query, values)
+
+
+def with_names(connection: psycopg.Connection, found: Sequence[Row]) -> list[Row]:
+    """The rows with what each delivery is called as `delivery`, for those who may know: it can name a child."""
+    names: dict[int, str] = {}
+    if may(connection, "landing.delivery"):
+        names = dict(
+            connection.execute(
+                "select delivery_id, name from landing.delivery where delivery_id = any(%s)",
+                [[row["delivery_id"] for row in found]],
+            ).fetchall()
+        )
+    return [{**row, "delivery": names.get(row["delivery_id"], "")} for row in found]
+
+
 def pack_in(output: Path, release: Release) -> Path | None:
-    """The pack of a release in a folder of packs, if it is there as it was released."""
+    """The pack of a release in a folder of packs, if it is there as it was released, and may be read."""
     folder = publishing.place(output, release)
     manifest = folder / pack.MANIFEST
-    return folder if manifest.is_file() and pack.digest(manifest) == release.pack_sha256 else None
+    try:
+        return folder if manifest.is_file() and pack.digest(manifest) == release.pack_sha256 else None
+    except PermissionError:
+        return None

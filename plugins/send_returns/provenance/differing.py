@@ -121,7 +121,12 @@ def diff(
 
 def _counts(connection: psycopg.Connection, before: Release, now: Release, output: Path) -> tuple[list[Change], bool]:
     """Those of the packs, where both are there; else those that were kept when the later was drafted."""
-    folders = [changes.published_pack(connection, one) or access.pack_in(output, one) for one in (before, now)]
+    folders = [access.pack_in(output, one) for one in (before, now)]
+    if access.may(connection, "audit.stage"):
+        folders = [
+            folder or changes.published_pack(connection, one)
+            for folder, one in zip(folders, (before, now), strict=True)
+        ]
     if all(folders):
         old, new = (folder for folder in folders if folder)
         return changes.between(old, new), True
@@ -183,7 +188,7 @@ def _facts(connection: psycopg.Connection, before: Release, now: Release) -> lis
 
 
 def _run(connection: psycopg.Connection, release: Release) -> dict[str, str]:
-    [row] = access.ask(
+    [row] = access.ask_as_reader(
         connection,
         "select as_of::text, code_version, (select key_id from audit.run_key where run_key.run_id = run.run_id"
         " and purpose = 'marts') as key_id from audit.run where run_id = %s",
@@ -194,23 +199,27 @@ def _run(connection: psycopg.Connection, release: Release) -> dict[str, str]:
 
 def _rules(connection: psycopg.Connection, release: Release) -> list[tuple[str, str]]:
     suite = declarations.load(release.return_name).rules_suite
-    return connection.execute(
-        "select rule, outcome from audit.check_result where run_id = %s and suite = %s", [release.run_id, suite]
-    ).fetchall()
+    rows = access.ask_as_reader(
+        connection,
+        "select rule, outcome from audit.check_result where run_id = %s and suite = %s",
+        [release.run_id, suite],
+    )
+    return [(row["rule"], row["outcome"]) for row in rows]
 
 
 def _deliveries(connection: psycopg.Connection, before: Release, now: Release) -> list[Row]:
-    return access.ask(
+    found = access.ask_as_reader(
         connection,
-        "select feed, coalesce(period_key, '') as period, name as delivery, contract_version as contract,"
+        "select feed, coalesce(period_key, '') as period, contract_version as contract,"
         " content_sha256 as sha256, case when run_id = %(old)s then 'earlier' else 'later' end as run, delivery_id"
         " from audit.run_delivery inner join landing.delivery using (delivery_id) where run_id in (%(old)s, %(new)s)"
         " and delivery_id in (select delivery_id from audit.run_delivery where run_id in (%(old)s, %(new)s)"
         " group by delivery_id having count(*) = 1)"
         " and %(old)s <> %(new)s"
-        ' order by feed collate "C", period_key collate "C" nulls first, run, name collate "C", delivery_id',
+        ' order by feed collate "C", period_key collate "C" nulls first, run, content_sha256, delivery_id',
         {"old": before.run_id, "new": now.run_id},
     )
+    return access.with_names(connection, found)
 
 
 def _children(

@@ -106,12 +106,10 @@ def trace_figure(
         way = None
     cases, why_not = _cases(connection, release, figure, limit, is_live=live)
     sources = _sources(connection, release, cases, way) if full and cases and way else []
-    (code_version,) = connection.execute(
-        "select code_version from audit.run where run_id = %s", [release.run_id]
-    ).fetchone() or ("",)
+    [run] = access.ask_as_reader(connection, "select code_version from audit.run where run_id = %s", [release.run_id])
     traced = FigureTrace(
         release=release,
-        code_version=code_version,
+        code_version=run["code_version"],
         is_live=live,
         definition=definition,
         figure=figure,
@@ -259,15 +257,16 @@ def _cases(
 
 
 def _deliveries(connection: psycopg.Connection, release: Release, way: Way) -> list[Row]:
-    return access.ask(
+    found = access.ask_as_reader(
         connection,
-        "select feed, name as delivery, contract_version as contract, feed || '__' || table_name as table,"
-        " content_sha256 as sha256 from landing.delivery_table inner join audit.run_delivery using (delivery_id)"
+        "select feed, contract_version as contract, feed || '__' || table_name as table, content_sha256 as sha256,"
+        " delivery_id from landing.delivery_table inner join audit.run_delivery using (delivery_id)"
         " inner join landing.delivery using (delivery_id)"
         " where run_id = %s and feed || '__' || table_name = any(%s)"
-        ' order by feed collate "C", table_name collate "C", reference_on, name collate "C"',
+        ' order by feed collate "C", reference_on, content_sha256, table_name collate "C"',
         [release.run_id, [origin.table for origin in way.origins]],
     )
+    return access.with_names(connection, found)
 
 
 def _sources(connection: psycopg.Connection, release: Release, cases: Cases, way: Way) -> list[Row]:
