@@ -21,6 +21,8 @@ from send_returns.returns.evidence import Run
 
 # The heading by which the rows of a list are one child's, and in whose order they are.
 CHILD = "Unique ID"
+# Of SEN2: what is of no child, and what holds all that is of one.
+_HEADER, _PERSON = "Header", "Person"
 _SHOWN = ("numerator", "denominator", "value", "status")
 
 Cells = Mapping[str, str]
@@ -122,8 +124,11 @@ def _records(folder: Path) -> Counter[tuple[str, str]]:
     for path in folder.glob("*.xml"):
         for _, element in etree.iterparse(path, events=("end",), resolve_entities=False):
             leaves = [(leaf.tag, leaf.text) for leaf in element if not len(leaf)]
-            if leaves and element.getparent() is not None and element.getparent().tag != "Header":
+            parent = element.getparent()
+            if leaves and parent is not None and _HEADER not in (element.tag, parent.tag):
                 found[element.tag, hashlib.sha256(repr(leaves).encode()).hexdigest()] += 1
+            if element.tag == _PERSON:
+                element.clear()
     return found
 
 
