@@ -39,6 +39,8 @@ _SIGNS = (
 )
 _OUTCOMES = {"fail": "rows to look at", "error": "could not run"}
 
+# A measure to ask for, of a return whose figures are not of indicators.
+_EXAMPLES = {"health_waits": "past_13_weeks"}
 # The part of a collection that has one row and no child.
 _HEADER = "sen2"
 
@@ -200,7 +202,7 @@ def _questions(job: Job) -> list[tuple[str, str]]:
         return [
             (
                 "Where a figure comes from: quote the release and the code of the indicator or measure.",
-                f"send-returns trace {release_id} --indicator EHC01",
+                f"send-returns trace {release_id} --indicator {_EXAMPLES.get(declaration.return_name, 'EHC01')}",
             )
         ]
     name = next(name for name in declaration.lists if name != _HEADER)
