@@ -161,6 +161,11 @@ def test_both_partners_have_signed_every_return_through_airflow_and_every_page_s
             " group by 1, 2 order by 1"
         ).fetchall()
     assert signed == [(name, "published", ["rehearsal_council", "rehearsal_icb"]) for name in RETURNS]
+    statistics = json.loads(
+        (place.output / "public_scorecard" / "hertfordshire" / AS_OF / "v1" / "manifest.json").read_text()
+    )
+    told = {name for part in ("deliveries", "rules") for one in statistics[part] for name in one}
+    assert told.isdisjoint({"rows_in", "rows_loaded", "failing_rows", "checked_rows"})
     for page in place.output.glob("*/hertfordshire/*/v1/*.html"):
         assert "REHEARSAL" in page.read_text(encoding="utf-8"), page.name
     at = warehouse.address(place.settings, warehouse.embedded.AIRFLOW)

@@ -15,7 +15,7 @@ from send_returns.releases import register
 from send_returns.releases.register import File, Release
 from send_returns.returns import declarations, evidence, guide, pack
 from send_returns.returns.declarations import Declaration, ListDeclaration, StatisticalDeclaration
-from send_returns.returns.disclosure import Figures
+from send_returns.returns.disclosure import Figures, NotProtected
 from send_returns.returns.evidence import Evidence, NotPublishable, Run
 from send_returns.returns.job import Job
 from send_returns.returns.renderers import RENDERERS
@@ -23,6 +23,7 @@ from send_returns.settings import Settings
 
 # Below the home: what waits to be signed, and for no longer than that.
 DRAFTS = "releases"
+_COUNTS = {"rows_in", "rows_loaded", "rows_quarantined", "rows_erased", "bytes", "failing_rows", "checked_rows"}
 SOFTWARE = ("dbt-core", "dbt-postgres", "great-expectations", "xlsxwriter")
 
 
@@ -35,7 +36,8 @@ def draft(
 
     A draft's pack lies in `<home>/releases/<return>/<partnership>/<as_of>/v<version>/`; the SHA-256 of its manifest is
     what people sign. Drafting the same run again changes nothing; what is published with the very same files stands.
-    A return whose own rules stop it stays a draft that nobody is asked to sign.
+    A return that its own rules stop is not drafted, nor are statistics of which a hidden count could be worked out:
+    `<return>.stopped_by` says which rule, or disclosure.
 
     Raises:
         NotPublishable: the run is not the partnership's live run, or its gate has not passed.
@@ -49,10 +51,16 @@ def draft(
         evidence.hold_live(connection, run, _models(declared, run))
         result: dict[str, object] = {"run_id": run_id}
         due = [one for one in declared if not _drafted(settings, connection, run, one, is_rehearsal=is_rehearsal)]
-        is_statistical = any(isinstance(one, StatisticalDeclaration) for one in due)
-        shown = figures.protected(connection, run, is_rehearsal=is_rehearsal) if is_statistical else None
-        if shown is not None:
-            result |= {"figures": shown.frame.height, "figures_hidden": shown.hidden.height}
+        shown = None
+        if statistical := [one for one in due if isinstance(one, StatisticalDeclaration)]:
+            try:
+                shown = figures.protected(connection, run, is_rehearsal=is_rehearsal)
+                result |= {"figures": shown.frame.height, "figures_hidden": shown.hidden.height}
+            except NotProtected:
+                # Lists of children, for those who may have them, do not wait for the statistics.
+                due = [one for one in due if one not in statistical]
+                result |= {f"{one.return_name}.state": "stopped" for one in statistical}
+                result |= {f"{one.return_name}.stopped_by": "disclosure" for one in statistical}
         for declaration in due:
             result |= _draft(settings, connection, run, declaration, shown, is_rehearsal=is_rehearsal)
     return result
@@ -155,12 +163,17 @@ def _sealed(final: Path) -> list[Path]:
 def _facts(
     proof: Evidence, declaration: Declaration, number: int, rows: Mapping[str, int], *, is_rehearsal: bool
 ) -> dict[str, Any]:
-    """What the manifest says beside the files. Delivery ids are text: many readers of JSON lose digits above 2^53."""
+    """What the manifest says beside the files. Delivery ids are text: many readers of JSON lose digits above 2^53.
+
+    That of statistics has no count that did not go through disclosure control: of a short delivery's rows, or of those
+    that fail a rule.
+    """
     run = proof.run
+    untold = _COUNTS if isinstance(declaration, StatisticalDeclaration) else set[str]()
     files: dict[int, list[dict[str, Any]]] = {}
     for source in proof.files:
         files.setdefault(source.delivery_id, []).append(
-            {"name_sha256": source.name_sha256, "sha256": source.sha256, "bytes": source.bytes}
+            {name: value for name, value in asdict(source).items() if name not in {*untold, "delivery_id"}}
         )
     return {
         "return": declaration.return_name,
@@ -176,7 +189,7 @@ def _facts(
         "standing": declaration.standing,
         "rows": dict(rows),
         "deliveries": [
-            asdict(delivery)
+            {name: value for name, value in asdict(delivery).items() if name not in untold}
             | {
                 "delivery_id": str(delivery.delivery_id),
                 "reference_on": delivery.reference_on and delivery.reference_on.isoformat(),
@@ -185,7 +198,8 @@ def _facts(
             for delivery in proof.deliveries
         ],
         "rules": [
-            {name: value for name, value in asdict(result).items() if name != "message"} for result in proof.rules
+            {name: value for name, value in asdict(result).items() if name not in {*untold, "message"}}
+            for result in proof.rules
         ],
         "software": {name: version(name) for name in SOFTWARE},
     }
