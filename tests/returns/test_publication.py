@@ -15,8 +15,10 @@ import openpyxl
 import pytest
 
 from send_returns import publication, warehouse
+from send_returns.publication import figures
 from send_returns.releases import register
 from send_returns.returns import NotPublishable, PackError, verify
+from send_returns.returns.disclosure import NotProtected
 from send_returns.returns.pack import digest
 from send_returns.returns.renderers.area_send_annex_a import FORMULA_STARTS
 from send_returns.sealing import keys, verify_pack
@@ -361,3 +363,24 @@ def test_a_partnership_cannot_name_a_path(partnership: Any) -> None:
     partnership.settings = replace(partnership.settings, partnership="../up")
     with pytest.raises(NotPublishable, match="cannot be the name of a folder"):
         partnership.publish()
+
+
+def test_statistics_that_give_a_child_away_are_stopped_and_the_lists_are_not(
+    partnership: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found_out(*_: object, **__: object) -> None:
+        raise NotProtected("a count could be worked out")
+
+    partnership.passes(partnership.children(2), partnership.children(2, first=2))
+    for table in figures.TABLES:
+        partnership.execute(f"create table returns.{table} (partnership text)")
+    monkeypatch.setattr(figures, "protected", found_out)
+    said = publication.draft(
+        partnership.settings,
+        partnership.run_id,
+        is_rehearsal=False,
+        returns=["area_send_annex_a", "public_scorecard"],
+    )
+    assert (said["public_scorecard.state"], said["public_scorecard.stopped_by"]) == ("stopped", "disclosure")
+    assert said["area_send_annex_a.state"] == "validated"
+    assert _state(partnership) == [(1, "validated")]
