@@ -118,10 +118,10 @@ def test_passwords_are_generated_shown_once_and_kept_private(served: Served) -> 
     file = served.settings.home / "secrets" / "airflow_passwords.json"
     passwords = json.loads(file.read_text())
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert len(set(passwords.values())) == 3
+    assert len(set(passwords.values())) == 5
     for user, password in passwords.items():
         assert len(password) >= 20
-        assert f"{user:<10} password {password}" in served.said
+        assert f"{user:<15} password {password}" in served.said
     for log in (served.settings.home / "logs").rglob("*.log"):
         assert not any(password in log.read_text(errors="replace") for password in passwords.values()), log
 

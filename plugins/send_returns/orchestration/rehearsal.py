@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import secrets
 import subprocess
 import sys
 import threading
@@ -15,7 +17,7 @@ from urllib.request import Request, urlopen
 from send_returns import clock, warehouse
 from send_returns.failure import Failure
 from send_returns.orchestration import health, lifeline
-from send_returns.orchestration.environment import REHEARSAL_USERS, passwords, process_environment
+from send_returns.orchestration.environment import REHEARSAL_USERS, process_environment
 from send_returns.releases import register
 from send_returns.releases.register import Organisation, Signer
 from send_returns.settings import Settings
@@ -63,11 +65,11 @@ class Signers(threading.Thread):
     def run(self) -> None:
         """Sign whatever is asked of them, until it is over."""
         try:
-            with _served(self._settings, self._over) as url:
-                known, _ = passwords(self._settings)
+            chosen = {user: secrets.token_urlsafe(15) for user in REHEARSAL_USERS.values()}
+            with _served(self._settings, chosen, self._over) as url:
                 tokens = {
                     user: str(
-                        _ask("POST", f"{url}/auth/token", {"username": user, "password": known[user]})["access_token"]
+                        _ask("POST", f"{url}/auth/token", {"username": user, "password": chosen[user]})["access_token"]
                     )
                     for user in REHEARSAL_USERS.values()
                 }
@@ -98,15 +100,26 @@ def _sign(url: str, user: str, token: str) -> None:
 
 
 @contextmanager
-def _served(settings: Settings, over: threading.Event) -> Iterator[str]:
-    """The URL of an API server of this installation, up for as long as the block."""
+def _served(settings: Settings, chosen: Mapping[str, str], over: threading.Event) -> Iterator[str]:
+    """The URL of an API server of this installation, up for as long as the block, that knows the users `chosen` alone.
+
+    Their passwords lie in a file of their own for as long.
+    """
     port = warehouse.free_port()
     url = f"http://127.0.0.1:{port}"
     log = settings.folder("logs") / "rehearsal-api-server.log"
+    file = settings.folder("secrets") / "rehearsal_passwords.json"
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as passwords:
+        json.dump(chosen, passwords)
+    users = {
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:user" for user in chosen),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(file),
+    }
     with log.open("wb") as output:
         server = subprocess.Popen(
             [sys.executable, "-m", "airflow", "api-server"],
-            env=process_environment(settings, port),
+            env=process_environment(settings, port) | users,
             cwd=settings.project,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -123,6 +136,7 @@ def _served(settings: Settings, over: threading.Event) -> Iterator[str]:
     finally:
         lifeline.end([server.pid], grace=5.0)
         server.wait()
+        file.unlink(missing_ok=True)
 
 
 def _ask(method: str, url: str, body: Mapping[str, Any] | None = None, token: str = "") -> dict[str, Any]:

@@ -191,7 +191,7 @@ def announce(settings: Settings, url: str, generated: dict[str, str]) -> None:
     """Print where Airflow is, and the passwords generated just now: they are not printed again."""
     _say(f"Airflow is up: {url}")
     for user, password in generated.items():
-        _say(f"  user {user:<10} password {password}")
+        _say(f"  user {user:<15} password {password}")
     _say(f"Deliveries go to {os.environ.get('SEND_RETURNS_INBOX') or settings.home / 'inbox'}/<organisation>/<feed>/.")
     _say(f"Returns come to {os.environ.get('SEND_RETURNS_OUTPUT') or settings.home / 'output'}.")
     _say(f"Passwords are kept in {settings.folder('secrets') / PASSWORDS}; logs in {settings.folder('logs')}.")
