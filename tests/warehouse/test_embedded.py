@@ -2,6 +2,7 @@
 
 import shutil
 import stat
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -85,3 +86,25 @@ def test_a_database_without_its_passwords_says_so(tmp_path_factory: pytest.TempP
             warehouse.ensure_server(settings)
     finally:
         warehouse.stop_server(settings, remove=True)
+
+
+def test_a_port_that_another_takes_at_the_same_moment_is_given_up_for_another(
+    server: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, free = warehouse.address(server).port, warehouse.embedded.free_port
+    asked: list[tuple[int, ...]] = []
+
+    def late(*preferred: int) -> int:
+        asked.append(preferred)
+        return taken if len(asked) == 1 else free(*preferred)
+
+    monkeypatch.setattr(warehouse.embedded, "free_port", late)
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    other = Settings(home=home)
+    try:
+        assert warehouse.ensure_server(other)
+        assert warehouse.address(other).port != taken
+    finally:
+        warehouse.stop_server(other, remove=True)
+    assert asked[1:] == [()]
