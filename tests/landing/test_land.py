@@ -98,6 +98,9 @@ def test_real_samples_land_with_every_row_accounted_for(database: Settings, samp
         target = feeds.load(feed).table(table)
         query = f"select count(*) from {target.raw_schema}.{target.raw_name} where _delivery_id = {delivery}"
         assert ask(database, query) == [(loaded,)]
+        # Who joins it next knows how large it is.
+        query = f"select reltuples = (select count(*) from {target.raw_schema}.{target.raw_name}) from pg_class"
+        assert ask(database, f"{query} where relname = '{target.raw_name}'") == [(True,)]
     found = dict(ask(database, "select rule, count(*) from audit.finding group by rule"))
     assert (found["F12"], found["F11"], found["F06"]) == (1, 1, 5)
     assert found["F03"] >= 3000
