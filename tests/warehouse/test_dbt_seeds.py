@@ -1,6 +1,7 @@
 """Seeds that follow a rule are what the rule gives."""
 
 import csv
+import re
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
@@ -110,3 +111,25 @@ def test_what_is_said_of_measures_is_said_of_measures_there_are() -> None:
     measures = {row["measure"] for row in _seed("indicator_measures")}
     for name in ("benchmarks", "indicator_targets", "spc_rebaselines"):
         assert {row["measure"] for row in _seed(name)} <= measures, name
+
+
+def test_a_measure_is_better_towards_its_target() -> None:
+    measures = {row["measure"]: row for row in _seed("indicator_measures")}
+    shares = [row for row in _seed("indicator_targets") if measures[row["measure"]]["unit"] == "percent"]
+    whole = {row["measure"] for row in shares if row["target"] == "100"}
+    none = {row["measure"] for row in shares if row["target"] == "0"}
+    assert whole >= {"AR01", "T04"}
+    assert none >= {"AR05", "EHC07"}
+    assert {measures[name]["better"] for name in whole} == {"higher"}
+    assert {measures[name]["better"] for name in none} == {"lower"}
+
+
+def test_what_is_in_time_is_better_and_what_is_overdue_is_worse() -> None:
+    found: dict[str, set[str]] = {"higher": set(), "lower": set()}
+    for row in _seed("indicator_measures"):
+        name = row["name"].rsplit(": ")[-1].lower()
+        if row["statistic"] == "share" and re.search(r"\b(in time|on time|within|reviewed)\b", name):
+            found["higher"].add(row["better"])
+        if row["statistic"] == "share" and re.search(r"\b(over \d+ weeks|overdue|refused|waiting)\b", name):
+            found["lower"].add(row["better"])
+    assert found == {"higher": {"higher"}, "lower": {"lower"}}
