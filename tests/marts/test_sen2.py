@@ -157,6 +157,7 @@ _CHILD, _CASE, _ASSESSED, _PLAN = (
 _NAMED, _ACTIVE, _PLACE, _NEED = (
     "plandetailtableid = 7", "activeplanstableid = 7", "placementdetailtableid = 7", "senneedtableid = 7",
 )  # fmt: skip
+_UNIVERSITY = "update raw_reference.gias__establishment set typeofestablishment_name = 'Higher education institutions'"
 _EARLY = "requeststableid in (select requeststableid from return_sen2__request where receiveddate < '2026-01-01')"
 _IN_FORCE = "person_id in (select person_id from return_sen2__active_plan)"
 FAULTS: dict[str, tuple[str, str, str]] = {
@@ -187,7 +188,7 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "S2-008o": ("placement_detail", "wbp = 'X'", _PLACE),
     "S2-008p": ("sen_need", "sentype = 'X'", _NEED),
     "S2-009": ("person", "postcode = 'SG1'", _CHILD),
-    "S2-010": ("request", "receiveddate = '2026-10-31'", _CASE),
+    "S2-010a": ("request", "receiveddate = '2026-10-31'", _CASE),
     "S2-011": ("request", "requestoutcome = 'N', requestoutcomedate = null", _CASE),
     "S2-012": ("request", "requestoutcome = 'H', requestoutcomedate = receiveddate", _CASE),
     "S2-013": ("request", "requestoutcomedate = receiveddate - 1", _CASE),
@@ -238,8 +239,13 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "sen2.merged": ("person", "rows_as_sent = 2", _CHILD),
 }  # fmt: skip
 OTHER_FAULTS = {
+    # The return of an ordinary census day; this county's is of another time of the year.
+    "S2-010b": "update return_sen2__header set referencedate = '2026-01-15';"
+    " update return_sen2__request set receiveddate = '2026-01-02' where requeststableid = 7",
     # More than a tenth of the county's plans end for "another reason", so this rule is told the better.
     "S2-027": "update return_sen2__named_plan set ceasereason = '6' where ceasereason = '9'",
+    "S2-033c": f"{_UNIVERSITY} where urn in (select urn from return_sen2__plan_detail)",
+    "S2-033d": f"{_UNIVERSITY} where urn in (select urn from return_sen2__placement_detail)",
     "S2-036": "update return_sen2__active_plan set transferla = '001'; delete from return_sen2__placement_detail",
     "sen2.empty": "delete from return_sen2__person",
     "sen2.left_out": "delete from int_sen2__returned where record = 'person' and number = 7",
@@ -261,6 +267,24 @@ def test_every_rule_finds_its_fault(judged: Judged) -> None:
             judged.connection.execute(statement.encode())
             after = judged.failing(rule)
         assert after < before if rule.code == "S2-027" else after > before, rule.code
+
+
+def test_a_main_placement_that_begins_later_is_not_open_on_census_day(judged: Judged) -> None:
+    [rule] = [rule for rule in judged.rules if rule.code == "S2-038"]
+    before = judged.failing(rule)
+    with judged.connection.transaction(force_rollback=True):
+        judged.connection.execute(
+            "update return_sen2__placement_detail set activeplanstableid = 1, placementrank = 1, leavingdate = null,"
+            " entrydate = case placementdetailtableid when 1 then date '2025-09-01' else '2026-11-02' end"
+            " where placementdetailtableid in (1, 2)"
+        )
+        assert judged.failing(rule) == before
+
+
+def test_as_many_plans_without_a_need_as_the_department_published_do_not_stop_it(judged: Judged) -> None:
+    [rule] = [rule for rule in judged.rules if rule.code == "S2-048"]
+    assert not rule.is_blocking(14, 12_920)
+    assert rule.is_blocking(130, 12_920)
 
 
 def test_duckdb_finds_the_same(judged: Judged) -> None:
