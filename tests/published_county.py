@@ -85,7 +85,8 @@ class County:
         stages.gate(self.settings, run_id)
         stages.draft(self.settings, run_id, returns=["area_send_annex_a"])
         for organisation, username in SIGNERS.items():
-            publication.sign(self.settings, run_id, organisation, username=username, is_approved=True, reason="")
+            asked = publication.for_signature(self.settings, run_id, organisation, is_rehearsal=False)
+            publication.sign(self.settings, asked.packs, username=username, is_approved=True, reason="")
         stages.publish(self.settings, run_id, self.output)
         return run_id
 

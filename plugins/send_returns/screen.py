@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from send_returns.identity.evaluation import Evaluation, Measures, Row
     from send_returns.landing.drift import Proposal
     from send_returns.orchestration.run import RunSummary
+    from send_returns.releases.register import Release
 
 Step = Callable[[str | None], None]
 STATES = {
@@ -326,16 +327,18 @@ def _checks(connection: psycopg.Connection, run_id: str) -> Table:
     table = _table("Checks", "", "#")
     rows = connection.execute(
         "select count(*) filter (where outcome = 'pass'), count(*) filter (where outcome = 'fail' and not is_blocking),"
-        " count(*) filter (where is_blocking), coalesce(sum(failing_rows), 0)::bigint"
+        " count(*) filter (where is_blocking and stops = 'return'),"
+        " count(*) filter (where is_blocking and stops = 'release'), coalesce(sum(failing_rows), 0)::bigint"
         " from audit.check_result where run_id = %s",
         [run_id],
-    ).fetchone() or (0, 0, 0, 0)
+    ).fetchone() or (0, 0, 0, 0, 0)
     table.columns[0].min_width = len("found in more than one feed")  # the figures stand below those of the children
     table.columns[1].min_width = 6
     table.add_row("passed", f"[green]{rows[0]:,}[/]")
     table.add_row("failed within tolerance", f"{rows[1]:,}")
-    table.add_row("failed, release stopped", f"[red]{rows[2]:,}[/]" if rows[2] else "0")
-    table.add_row("rows to look at", f"{rows[3]:,}")
+    for what, count in (("return", rows[2]), ("release", rows[3])):
+        table.add_row(f"failed, {what} stopped", f"[red]{count:,}[/]" if count else "0")
+    table.add_row("rows to look at", f"{rows[4]:,}")
     return table
 
 
@@ -362,32 +365,47 @@ def _blocking(console: Console, connection: psycopg.Connection, run_id: str) -> 
 
 
 def _packs(console: Console, settings: Settings, output: Path, as_of: date, run_id: str) -> None:
-    """What is out as of a date, by return; where; and what of the run was stopped by a rule of its own."""
+    """Every declared return: what of it is out as of a date, and where; or why nothing is."""
     from send_returns.publication import publishing
     from send_returns.releases import register
+    from send_returns.returns import declarations
 
     with warehouse.connect(settings) as connection:
-        out = [
-            one
-            for one in register.listing(connection, settings.partnership)
-            if one.as_of == as_of and one.state == "published" and publishing.place(output, one).exists()
-        ]
-        stopped = connection.execute(
-            "select suite, rule from audit.check_result where run_id = %s and is_blocking and stops = 'return'"
-            " order by 1, 2",
-            [run_id],
-        ).fetchall()
+        line = [one for one in register.listing(connection, settings.partnership) if one.as_of == as_of]
+        drafted = connection.execute(
+            "select detail from audit.stage where run_id = %s and stage = 'draft'", [run_id]
+        ).fetchone()
+    out = [one for one in line if one.state == "published" and publishing.place(output, one).exists()]
+    why = drafted[0] if drafted else {}
     table = _table("Published", "Return", "Version", "#Files", "#Bytes")
-    for one in out:
-        files = sorted(publishing.place(output, one).iterdir())
-        size = sum(file.stat().st_size for file in files)
-        table.add_row(one.return_name, f"v{one.version}", f"{len(files)}", f"{size:,}")
+    reasons = []
+    for name in sorted(one.return_name for one in declarations.load_all()):
+        found = next((one for one in out if one.return_name == name), None)
+        if found:
+            files = sorted(publishing.place(output, found).iterdir())
+            table.add_row(name, f"v{found.version}", f"{len(files)}", f"{sum(f.stat().st_size for f in files):,}")
+        # A version that was out before stays so when the next one is stopped.
+        if found is None or (found.run_id != run_id and f"{name}.stopped_by" in why):
+            reasons.append(f"[red]{name}[/]: {_why_not(name, why, line)}")
+            if found is None:
+                table.add_row(name, "[red]none[/]", "", "")
     console.print(table)
-    for suite, rule in stopped:
-        console.print(f"[red]Stopped[/] {suite}: rule {rule}; `audit.finding` has its rows.", soft_wrap=True)
+    for reason in reasons:
+        console.print(reason, soft_wrap=True)
     if any(one.is_rehearsal for one in out):
         console.print("[yellow]REHEARSAL[/]: made-up users of both partners signed it through Airflow.")
     for one in out[:1]:
         where = publishing.place(output, one)
         console.print(f"Each in {output}/<return>/{one.partnership}/{one.as_of}/v{one.version}", soft_wrap=True)
         console.print(f"Check one: send-returns verify {where}", soft_wrap=True)
+
+
+def _why_not(name: str, drafted: Mapping[str, object], line: Sequence["Release"]) -> str:
+    """Why nothing of a return was published, in words."""
+    stopped = drafted.get(f"{name}.stopped_by")
+    if stopped == "disclosure":
+        return "stopped by disclosure control: a small count could be worked out of it, whatever more is hidden."
+    if stopped:
+        return f"stopped by rule {stopped}; `audit.finding` has its rows."
+    state = next((one.state for one in line if one.return_name == name), "not drafted")
+    return f"{state}; `send-returns releases` says where it stands."

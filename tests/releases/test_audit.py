@@ -88,6 +88,17 @@ def test_a_trigger_of_ones_own_records_nothing_that_was_not(connection: psycopg.
             connection.execute("insert into mine values ('signature')")
 
 
+@pytest.mark.parametrize("function", ["signature", "release", "signer", "run", "decision"])
+def test_what_the_database_tells_by_is_nobodys_to_call(connection: psycopg.Connection, function: str) -> None:
+    with connection.transaction(force_rollback=True):
+        connection.execute("set local role release_reader")
+        connection.execute("create temporary table mine (release_id text)")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match=f"tell_{function}"):
+            connection.execute(
+                f"create trigger forge after insert on mine for each row execute function audit.tell_{function}()"
+            )
+
+
 def test_writers_at_once_make_one_chain(database: Settings, connection: psycopg.Connection) -> None:
     before = audit.newest(connection).seq
     ready = threading.Barrier(6)

@@ -6,9 +6,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.releases.conftest import COUNCIL, FAILED, ICB, Line, as_role, pack
+from tests.releases.conftest import COUNCIL, FAILED, FIRST, ICB, Line, as_role, pack
 
 from send_returns.releases import register
+from send_returns.returns import declarations
 
 DRAFTER, COUNCIL_ROLE, ICB_ROLE = "release_drafter", "release_council_signer", "release_icb_signer"
 PUBLISHER, READER, AUDITOR, OWNER = "release_publisher", "release_reader", "release_auditor", None
@@ -379,3 +380,20 @@ def test_one_approval_does_not_make_a_release_signed(username: str, missing: str
 def test_a_run_that_failed_makes_no_validated_release(line: Line) -> None:
     release = line.draft(FAILED)
     assert _attempt(line.connection, DRAFTER, _move("validated"), {"id": release.release_id}) == REFERENCE
+
+
+def test_a_return_that_a_rule_of_its_own_stops_is_not_validated(connection: psycopg.Connection) -> None:
+    with connection.transaction(force_rollback=True):
+        connection.execute(
+            "insert into audit.check_result values (%s, 'S2-048', 'sen2', 'error', 'fail', 14, 60, 'any', true, 'x',"
+            " 'return')",
+            [FIRST.run_id],
+        )
+        release = Line(connection, "sen2").draft()
+        assert _attempt(connection, DRAFTER, _move("validated"), {"id": release.release_id}) == CHECK
+        assert Line(connection, "health_waits").reach("validated").state == "validated"
+
+
+def test_the_database_knows_the_rules_of_every_return(connection: psycopg.Connection) -> None:
+    declared = {one.return_name: one.rules_suite for one in declarations.load_all()}
+    assert dict(connection.execute("select return_name, suite from release.rules_of").fetchall()) == declared

@@ -93,9 +93,8 @@ class Partnership:
 
     def sign(self, run_id: str = RUN, *, is_approved: bool = True, reason: str = "") -> None:
         for organisation, username in SIGNERS.items():
-            publication.sign(
-                self.settings, run_id, organisation, username=username, is_approved=is_approved, reason=reason
-            )
+            asked = publication.for_signature(self.settings, run_id, organisation, is_rehearsal=False)
+            publication.sign(self.settings, asked.packs, username=username, is_approved=is_approved, reason=reason)
 
     def publish(self, run_id: str = RUN) -> dict[str, object]:
         """Draft, have both partners sign, and publish."""

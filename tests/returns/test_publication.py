@@ -17,6 +17,7 @@ import pytest
 from send_returns import publication, warehouse
 from send_returns.publication import figures
 from send_returns.releases import register
+from send_returns.releases.acting import Refused
 from send_returns.returns import NotPublishable, PackError, verify
 from send_returns.returns.disclosure import NotProtected
 from send_returns.returns.pack import digest
@@ -63,6 +64,12 @@ def _files(pack: Path) -> dict[str, bytes]:
 def _state(partnership: Any) -> list[tuple[int, str]]:
     with warehouse.connect(partnership.settings) as connection:
         return [(one.version, one.state) for one in register.listing(connection, "hertfordshire")]
+
+
+def _asked(partnership: Any, organisation: register.Organisation, run_id: str | None = None) -> publication.Ask:
+    return publication.for_signature(
+        partnership.settings, run_id or partnership.run_id, organisation, is_rehearsal=False
+    )
 
 
 def _csv(path: Path) -> list[list[str]]:
@@ -202,47 +209,65 @@ def test_nothing_is_published_that_one_partner_has_not_signed(partnership: Any) 
     partnership.passes(partnership.children(5), partnership.children(5, first=5))
     partnership.draft()
     assert publication.publish(partnership.settings, partnership.run_id, partnership.output)["published"] == 0
-    publication.sign(
-        partnership.settings, partnership.run_id, "council", username="director", is_approved=True, reason=""
-    )
+    shown = _asked(partnership, "council").packs
+    publication.sign(partnership.settings, shown, username="director", is_approved=True, reason="")
     assert publication.publish(partnership.settings, partnership.run_id, partnership.output)["published"] == 0
     assert not partnership.output.exists()
-    asked = publication.for_signature(partnership.settings, partnership.run_id, "council")
-    assert asked.releases == ()
+    assert _asked(partnership, "council").packs == {}
 
 
 def test_a_signer_is_shown_what_is_signed(partnership: Any) -> None:
     partnership.passes(partnership.children(5), partnership.children(5, first=5))
     partnership.draft()
-    asked = publication.for_signature(partnership.settings, partnership.run_id, "icb")
+    asked = _asked(partnership, "icb")
     assert asked.signers == ("nurse",)
     assert digest(partnership.draft_pack / "manifest.json") in asked.body
     assert "2 rules, 3 rows" in asked.body
     assert "first version" in asked.body
+    assert "5 in List 1; 5 in List 2; 4 files" in asked.body
+
+
+def test_an_answer_is_to_what_was_shown(partnership: Any) -> None:
+    partnership.passes(partnership.children(5), partnership.children(5, first=5))
+    partnership.draft()
+    shown = _asked(partnership, "council").packs
+    nurse = _asked(partnership, "icb").packs
+    publication.sign(partnership.settings, nurse, username="nurse", is_approved=False, reason="List 2 is short")
+    partnership.passes(partnership.children(6), partnership.children(5, first=6), "r2")
+    partnership.draft("r2")
+    with pytest.raises(Refused, match="not the pack which was put forward"):
+        publication.sign(partnership.settings, shown, username="director", is_approved=True, reason="")
+    assert _asked(partnership, "council", "r2").packs.keys() == shown.keys()
+
+
+def test_a_rehearsal_asks_nothing_of_those_who_sign_for_real(partnership: Any) -> None:
+    partnership.passes(partnership.children(5), partnership.children(5, first=5))
+    partnership.draft()
+    asked = publication.for_signature(partnership.settings, partnership.run_id, "council", is_rehearsal=True)
+    assert (asked.packs, asked.signers) == ({}, ())
 
 
 def test_a_rejection_sends_the_release_back_to_draft(partnership: Any) -> None:
     partnership.passes(partnership.children(5), partnership.children(5, first=5))
     partnership.draft()
+    shown = _asked(partnership, "council").packs
     said = publication.sign(
-        partnership.settings,
-        partnership.run_id,
-        "council",
-        username="director",
-        is_approved=False,
-        reason="List 2 is short",
+        partnership.settings, shown, username="director", is_approved=False, reason="List 2 is short"
     )
     assert (said["rejected"], _state(partnership)) == (1, [(1, "draft")])
     assert publication.publish(partnership.settings, partnership.run_id, partnership.output)["published"] == 0
-    assert publication.for_signature(partnership.settings, partnership.run_id, "icb").releases == ()
+    assert _asked(partnership, "icb").packs == {}
 
 
 def test_publishing_the_same_run_again_changes_nothing(partnership: Any) -> None:
     partnership.passes(partnership.children(5), partnership.children(5, first=5))
     partnership.publish()
+    # As a publisher leaves it who was killed before it could take the draft away.
+    shutil.copytree(partnership.pack, partnership.draft_pack)
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in partnership.pack.iterdir()}
     partnership.publish()
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in partnership.pack.iterdir()} == before
+    assert not partnership.draft_pack.exists()
     with warehouse.connect(partnership.settings) as connection:
         assert connection.execute("select status from audit.run").fetchall() == [("published",)]
     assert _state(partnership) == [(1, "published")]

@@ -26,7 +26,8 @@ def main(inbox: Path, as_of: date) -> None:
         stages.draft(settings, run_id, is_rehearsal=True)
         rehearsal.prepare(settings)
         for organisation, username in REHEARSAL_USERS.items():
-            publication.sign(settings, run_id, organisation, username=username, is_approved=True, reason="")
+            asked = publication.for_signature(settings, run_id, organisation, is_rehearsal=True)
+            publication.sign(settings, asked.packs, username=username, is_approved=True, reason="")
         stages.publish(settings, run_id, settings.home / "output-direct")
 
 

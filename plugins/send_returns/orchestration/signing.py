@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # How long a draft waits for its signers before the task fails and asks again.
 PATIENCE = timedelta(days=14)
+# The XCom of what a signer was shown: the SHA-256 of each pack, by release id.
+SHOWN = "shown"
 
 
 class Sign(ApprovalOperator):
@@ -50,9 +52,15 @@ class Sign(ApprovalOperator):
         """Ask, and wait without a worker. At once done when this organisation has nothing to sign."""
         from send_returns import publication
 
-        ask = guarded(publication.for_signature)(request().settings, self._run(context), self.organisation)
-        if not ask.releases:
+        asked = request()
+        run_id = str(context["ti"].xcom_pull(task_ids=self.drafted)["run_id"])
+        ask = guarded(publication.for_signature)(
+            asked.settings, run_id, self.organisation, is_rehearsal=asked.is_rehearsal
+        )
+        if not ask.packs:
             return None
+        # Whatever is put forward meanwhile, the answer is to what was shown.
+        context["ti"].xcom_push(SHOWN, ids_and_counts(dict(ask.packs)))
         self.params = self._form
         self.subject, self.body = ask.subject, ask.body
         self.assigned_users = [HITLUser(id=name, name=name) for name in ask.signers]
@@ -66,13 +74,9 @@ class Sign(ApprovalOperator):
         answer = super().execute_complete(context, event)
         kept = guarded(publication.sign)(
             request().settings,
-            self._run(context),
-            self.organisation,
+            context["ti"].xcom_pull(task_ids=self.task_id, key=SHOWN),
             username=str(answer["responded_by_user"]["id"]),
             is_approved=answer["chosen_options"] == [self.APPROVE],
             reason=str(answer["params_input"].get("reason") or "").strip(),
         )
         return ids_and_counts(kept)
-
-    def _run(self, context: Context) -> str:
-        return str(context["ti"].xcom_pull(task_ids=self.drafted)["run_id"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.types.json import Json
 
 from send_returns.failure import Failure
 from send_returns.provenance import access
@@ -161,9 +162,7 @@ def _figure(
     with acting(connection, "release_reader"):
         found = access.ask(
             connection,
-            "select figure.*, reason from release.figure left join release.hidden using (release_id, attempt,"
-            " return_table, measure, period_kind, period_from_on, period_to_on, dimensions)"
-            " where figure.release_id = %(id)s and figure.attempt = %(attempt)s and figure.measure = %(measure)s"
+            "select * from release.figure where release_id = %(id)s and attempt = %(attempt)s and measure = %(measure)s"
             " and dimensions ->> 'breakdown' = %(breakdown)s and dimensions ->> 'breakdown_value' = %(value)s"
             " and dimensions ->> 'geography_code' = %(geography)s"
             " and period_to_on::text like %(day)s || '%%' and (%(kind)s in ('', period_kind))"
@@ -191,10 +190,25 @@ def _figure(
         fits = ", ".join(f"{one['return_table']} {one['period_kind']}:{one['period_to_on']}" for one in found[:6])
         raise Failure(f"Several figures of {asked.measure} fit: say which period, such as {fits}.")
     [one] = found
-    reason = one.pop("reason") or ""
+    reason = _why_hidden(connection, one) if one["status"] == "c" else ""
     for name in ("release_id", "attempt"):
         one.pop(name)
     return one, reason
+
+
+def _why_hidden(connection: psycopg.Connection, figure: Row) -> str:
+    """Why a figure is hidden, for who may know the counts: to others it would tell a small one from its neighbour."""
+    if not all(access.may(connection, table) for table in (_CASES, "release.hidden")):
+        return ""
+    found = access.ask(
+        connection,
+        "select reason from release.hidden where release_id = %(release_id)s and attempt = %(attempt)s"
+        " and return_table = %(return_table)s and measure = %(measure)s and period_kind = %(period_kind)s"
+        " and (period_from_on, period_to_on) is not distinct from (%(period_from_on)s, %(period_to_on)s)"
+        " and dimensions = %(dimensions)s",
+        {**figure, "dimensions": Json(figure["dimensions"])},
+    )
+    return str(found[0]["reason"]) if found else ""
 
 
 def _not_live(release: Release) -> str:

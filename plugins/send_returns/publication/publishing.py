@@ -43,6 +43,8 @@ def publish(settings: Settings, run_id: str, output: Path) -> dict[str, object]:
                 _stands(settings, final, one)
             else:
                 _put_out(settings, connection, one, final)
+            # A list of children is kept in one place only, also when a publisher was killed before it came so far.
+            shutil.rmtree(drafting.folder(settings, one), ignore_errors=True)
             result |= {
                 f"{one.return_name}.pack": str(final),
                 f"{one.return_name}.pack_sha256": one.pack_sha256,
@@ -71,8 +73,6 @@ def _put_out(settings: Settings, connection: psycopg.Connection, release: Releas
             said = register.statement(connection, release.release_id)
             release_file.finish(work, said, key)
             register.publish(connection, release.release_id, audit.Anchor(**said["audit"]))
-    # A list of children is kept in one place only.
-    shutil.rmtree(drafted)
 
 
 def _stands(settings: Settings, final: Path, release: Release) -> None:

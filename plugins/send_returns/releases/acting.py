@@ -32,6 +32,7 @@ class Refused(Failure):
 _NOT_THERE = "its state does not lead there: `send-returns release show` says where it stands."
 _SAID = {
     "passed_its_gate": "its run has not passed the gate on these inputs: pass it through the gate, then draft again.",
+    "by_its_own_rules": "a rule of its own stops it: see `audit.finding`, mend what it names, and draft again.",
     "of_a_run": "there is no such run of this partnership and date with these inputs: open the run first.",
     "only_allowed_moves": _NOT_THERE,
     "published_says_when": _NOT_THERE,
