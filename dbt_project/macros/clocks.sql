@@ -2,9 +2,10 @@
     Gives rows of started clocks the last day that is in time. `started` is a relation or common table expression with clock, part,
     person_id, subject_id, started_on, stopped_on, is_exempt and exemption. The limit is the one of `clock_parameters` that is in
     force on the day the clock starts; where none is, there is no clock. A stop after the reporting date has not happened yet.
-    Two equi-joins count working days: the number of the first day, and the working day that has that number and the limit.
+    Two equi-joins count working days: the number of the first day, and the working day that has that number and the limit. `also` names
+    further columns of `started` to hand on.
 -#}
-{% macro with_due_dates(started) -%}
+{% macro with_due_dates(started, also=[]) -%}
     select
         started.clock,
         started.part,
@@ -15,6 +16,9 @@
         case when started.stopped_on <= {{ as_of() }} then started.stopped_on end as stopped_on,
         started.is_exempt,
         started.exemption
+        {%- for column in also %},
+            started.{{ column }}
+        {%- endfor %}
     from {{ started }} as started
     inner join {{ ref('clock_parameters') }} as parameter
         on

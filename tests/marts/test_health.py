@@ -143,9 +143,23 @@ def test_the_clocks_of_health_agree_with_the_indicators(county: County) -> None:
         " where clock between 'CLK27' and 'CLK30' group by 1, 2",
     )
     outcomes = {(clock, outcome): count for clock, outcome, count in rows}
-    # Of suspected autism, who is overdue is who waits for over 13 weeks.
-    assert outcomes["CLK27", "overdue"] == county.truth_of("H04")[2]
-    assert outcomes["CLK28", "overdue"] == county.truth_of("H02_over_4_weeks")[2]
+    overdue = {
+        clock: (waiting, left)
+        for clock, waiting, left in _rows(
+            county,
+            "select clock, count(*) filter (where ended_on is null), count(*) filter (where ended_on > due_on)"
+            " from candidate_intermediate.int_clock__health join ("
+            " select referral_key as subject_id, ended_on from candidate_intermediate.int_health_referral"
+            " union all select spell_key, ended_on from candidate_intermediate.int_health_spell) as awaited"
+            " using (subject_id) where stopped_on is null and due_on < date '2026-10-30' group by 1",
+        )
+    }
+    # Of suspected autism, who is overdue is who waits for over 13 weeks, and who left after them unseen.
+    assert overdue["CLK27"][0] == county.truth_of("H04")[2]
+    assert overdue["CLK28"][0] == county.truth_of("H02_over_4_weeks")[2]
+    for clock in ("CLK27", "CLK28"):
+        assert overdue[clock][1] > 0
+        assert outcomes[clock, "overdue"] == sum(overdue[clock])
     assert {clock for clock, _ in outcomes} == {"CLK27", "CLK28", "CLK29"}
 
 

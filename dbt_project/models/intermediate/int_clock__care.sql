@@ -1,5 +1,6 @@
 -- CLK25 runs from the day that a child comes into care; no feed has the day of the health assessment, so what came of it is left open and
--- the clock counts for nothing. CLK26 runs from the referral to the first assessment that was authorised.
+-- the clock counts for nothing. CLK26 runs from the referral to the first assessment that was authorised. The census is of a year to
+-- 31 March: of an assessment that falls due after the one that tells of it last, nobody knows once that day is past.
 with assessed as (
     select
         assessment._delivery_id,
@@ -21,7 +22,9 @@ started as (
             when episode.involvement = 'looked_after' then 'no feed has the day of the assessment'
             when episode.is_no_further_action then 'no further action'
         end as exemption,
-        episode.involvement = 'looked_after' or episode.is_no_further_action as is_exempt
+        episode.involvement = 'looked_after' or episode.is_no_further_action as is_exempt,
+        case when episode.involvement = 'child_in_need' and episode.ended_on <= {{ as_of() }} then episode.ended_on end as ended_on,
+        episode.reference_on
     from {{ ref('int_social_care__episode') }} as episode
     left join assessed
         on
@@ -34,39 +37,31 @@ started as (
 ),
 
 due as (
-    {{ with_due_dates('started') }}
+    {{ with_due_dates('started', also=['ended_on', 'reference_on']) }}
 ),
 
--- A referral that was closed with nothing assessed, before its last day, needs no assessment.
-closed as (
+-- A referral that was closed with nothing assessed, by its last day, needs no assessment.
+judged as (
     select
-        due.subject_id,
-        episode.ended_on <= due.due_on as is_closed_in_time
+        due.*,
+        coalesce(due.stopped_on is null and not due.is_exempt and due.ended_on <= due.due_on, false) as is_closed_in_time
     from due
-    inner join {{ ref('int_social_care__episode') }} as episode
-        on
-            due.person_id = episode.person_id
-            and due.started_on = episode.started_on
-    where
-        due.clock = 'CLK26'
-        and due.stopped_on is null
-        and not due.is_exempt
-        and episode.involvement = 'child_in_need'
-        and episode.ended_on <= {{ as_of() }}
 )
 
 select
-    due.clock,
-    due.part,
-    due.person_id,
-    due.subject_id,
-    due.started_on,
-    due.due_on,
-    due.stopped_on,
-    due.is_exempt or coalesce(closed.is_closed_in_time, false) as is_exempt,
-    case when closed.is_closed_in_time then 'closed in time without an assessment' else due.exemption end as exemption
-from due
-left join closed
-    on
-        due.subject_id = closed.subject_id
-        and due.clock = 'CLK26'
+    judged.clock,
+    judged.part,
+    judged.person_id,
+    judged.subject_id,
+    judged.started_on,
+    judged.due_on,
+    judged.stopped_on,
+    judged.is_exempt or judged.is_closed_in_time as is_exempt,
+    case when judged.is_closed_in_time then 'closed in time without an assessment' else judged.exemption end as exemption
+from judged
+where
+    judged.stopped_on is not null
+    or judged.is_exempt
+    or judged.is_closed_in_time
+    or judged.due_on <= judged.reference_on
+    or judged.due_on >= {{ as_of() }}

@@ -27,6 +27,7 @@ drafted as (
     group by appeal.appeal_id
 ),
 
+-- A refusal after the plan is one of another request.
 refused as (
     select
         appeal.appeal_id,
@@ -34,10 +35,13 @@ refused as (
     from {{ ref('stg_disputes__appeal') }} as appeal
     inner join {{ ref('stg_ehc_casework__case') }} as request
         on appeal.person_id = request.person_id
+    left join drafted
+        on appeal.appeal_id = drafted.appeal_id
     where
         appeal.order_kind = 'assess'
         and request.issue_outcome = 'N'
         and request.issue_decided_on >= appeal.order_on
+        and coalesce(request.issue_decided_on < drafted.final_on, true)
     group by appeal.appeal_id
 ),
 

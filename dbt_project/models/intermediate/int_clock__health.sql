@@ -1,4 +1,5 @@
--- A referral that ends before its clock stops has no more to wait for, and is excused.
+-- A referral that ends by its last day without what it waited for has no more to wait for, and is excused. What ends later was waited for
+-- too long, however it ended, and stays overdue; only the choice of the patient excuses at any time, as the standard itself has it.
 with timed as (
     select
         'mhsds/' || mental.provider_code || '/' || mental.referral_id as referral_key,
@@ -53,7 +54,9 @@ run as (
         referral.referral_key as subject_id,
         referral.received_on as started_on,
         referral.first_contact_on as stopped_on,
-        referral.end_reason
+        referral.ended_on,
+        referral.end_reason,
+        null::text as exemption
     from {{ ref('int_health_referral') }} as referral
     where referral.pathway = 'autism'
     union all
@@ -64,7 +67,9 @@ run as (
         spell.spell_key as subject_id,
         spell.started_on,
         spell.help_started_on as stopped_on,
-        case when spell.ended_on is not null then 'discharged' end as end_reason
+        spell.ended_on,
+        'discharged' as end_reason,
+        null as exemption
     from {{ ref('int_health_spell') }} as spell
     where spell.is_of_help
     union all
@@ -75,7 +80,9 @@ run as (
         referral.referral_key as subject_id,
         referral.received_on as started_on,
         eating.treated_on as stopped_on,
-        referral.end_reason
+        referral.ended_on,
+        referral.end_reason,
+        null as exemption
     from {{ ref('int_health_referral') }} as referral
     left join eating
         on referral.referral_key = eating.referral_key
@@ -88,11 +95,10 @@ run as (
         treated.referral_key || '/' || treated.started_on as subject_id,
         treated.started_on,
         case when treated.outcome = 'treatment' then treated.ended_on end as stopped_on,
-        case
-            when treated.ended_on is not null and treated.outcome = 'patient_choice' then 'choice of the patient'
-            when treated.ended_on is not null and treated.outcome = 'no_treatment' then 'not to be treated'
-            else referral.end_reason
-        end as end_reason
+        coalesce(case when treated.outcome = 'no_treatment' then treated.ended_on end, referral.ended_on) as ended_on,
+        case when treated.outcome = 'no_treatment' and treated.ended_on is not null then 'not to be treated' else referral.end_reason end
+            as end_reason,
+        case when treated.outcome = 'patient_choice' and treated.ended_on is not null then 'choice of the patient' end as exemption
     from treated
     inner join {{ ref('int_health_referral') }} as referral
         on treated.referral_key = referral.referral_key
@@ -101,15 +107,30 @@ run as (
 
 started as (
     select
-        run.clock,
-        run.part,
-        run.person_id,
-        run.subject_id,
-        run.started_on,
-        run.stopped_on,
-        coalesce(run.stopped_on is null and run.end_reason is not null, false) as is_exempt,
-        case when run.stopped_on is null then run.end_reason end as exemption
+        run.*,
+        run.exemption is not null as is_exempt
     from run
+),
+
+dated as (
+    {{ with_due_dates('started', also=['ended_on', 'end_reason']) }}
+),
+
+judged as (
+    select
+        dated.*,
+        coalesce(dated.stopped_on is null and dated.ended_on <= dated.due_on, false) as is_ended_in_time
+    from dated
 )
 
-{{ with_due_dates('started') }}
+select
+    judged.clock,
+    judged.part,
+    judged.person_id,
+    judged.subject_id,
+    judged.started_on,
+    judged.due_on,
+    judged.stopped_on,
+    judged.is_exempt or judged.is_ended_in_time as is_exempt,
+    case when judged.is_ended_in_time then coalesce(judged.exemption, judged.end_reason) else judged.exemption end as exemption
+from judged
