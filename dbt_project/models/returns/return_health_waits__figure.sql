@@ -48,8 +48,13 @@ shown as (
     ) as listed (return_table, measure, period_kind, period_from_on)
 ),
 
+-- Those of the trend too, also where nobody waits or was seen any more.
 service as (
-    select distinct counted.service from counted
+    select counted.service from counted
+    union
+    select waiting.service
+    from {{ ref('int_health_wait') }} as waiting
+    where waiting.is_waiting
     union all
     select 'total' as service
 ),
