@@ -1,12 +1,14 @@
 """What an inspector's check finds: each way in which a pack could be another one than was signed."""
 
 import ast
+import copy
 import json
 import os
 import random
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -215,6 +217,27 @@ def test_an_older_pack_is_caught_by_the_notice_that_came_later(installation: Any
     assert tell(first) == []
 
 
+def test_a_rehearsal_and_a_release_cannot_be_taken_for_each_other(installation: Any, tell: Any) -> None:
+    for says in (True, False):
+        pack = installation.publish(1 + says, rehearsal=says)
+        manifest = pack / "manifest.json"
+        for differs in (False, True):
+            _change(manifest, is_rehearsal=says is not differs)
+            sums = (pack / "SHA256SUMS").read_text().splitlines(keepends=True)
+            (pack / "SHA256SUMS").write_text(
+                "".join(
+                    f"{digest(manifest)}  {line[66:]}" if line.endswith("manifest.json\n") else line for line in sums
+                )
+            )
+            release = json.loads((pack / "release.json").read_bytes()) | {"pack_sha256": digest(manifest)}
+            text = canonical(release)
+            (pack / "release.json").write_bytes(text)
+            sign = keys.current(installation.settings).sign
+            (pack / "release.json.sig").write_bytes(sign(verify_pack.message(release, text)))
+            assert tell(pack) == ([("release.json", "another release")] if differs else [])
+        shutil.rmtree(pack)
+
+
 def test_one_signer_is_not_enough(installation: Any, sealed: Path) -> None:
     release = json.loads((sealed / "release.json").read_bytes())
     release["signers"] = [signer | {"organisation": "council"} for signer in release["signers"]]
@@ -263,6 +286,12 @@ def test_a_proof_that_would_fill_the_memory_is_not_read(sealed: Path, name: str)
         b'{"files": [{"name": "release.json", "sha256": "", "bytes": 1}], "pack_format": "1"}',
         b'{"files": [{"name": "C:x", "sha256": "", "bytes": 1}], "pack_format": "1"}',
         b'{"files": [{"name": "..\\\\x", "sha256": "", "bytes": 1}], "pack_format": "1"}',
+        b'{"files": [{"name": ".bashrc", "sha256": "", "bytes": 1}], "pack_format": "1"}',
+        b'{"files": [{"name": "x.", "sha256": "", "bytes": 1}], "pack_format": "1"}',
+        b'{"files": [{"name": "a\\nb", "sha256": "", "bytes": 1}], "pack_format": "1"}',
+        b'{"files": [{"name": "Release.JSON", "sha256": "", "bytes": 1}], "pack_format": "1"}',
+        b'{"files": [{"name": "x", "sha256": "", "bytes": 1}, {"name": "X", "sha256": "", "bytes": 1}],'
+        b' "pack_format": "1"}',
         '{"files": [], "pack_format": "1"}'.encode("utf-16"),
         b"null",
     ],
@@ -297,8 +326,11 @@ def test_nothing_in_a_pack_can_write_on_the_terminal(installation: Any, sealed: 
     report = check(sealed)
     assert report.exit_code == 0
     assert all(line.isprintable() and len(line) < 500 for line in report.lines())
-    (sealed / "\x1b[2J\u202e.csv").touch()
-    assert check(sealed).lines() == ["\\x1b[2J\\u202e.csv is not part of the pack"]
+    moved = sealed.rename(sealed.with_name("\x1b[2Jpack"))
+    assert check(moved).lines()[0].startswith(f"{sealed.parent}/\\x1b[2Jpack: 8 files are as sealed")
+    assert all(line.isprintable() for line in check(moved / "\x1b").lines())
+    (moved / "\x1b[2J\u202e.csv").touch()
+    assert check(moved).lines() == ["\\x1b[2J\\u202e.csv is not part of the pack"]
 
 
 # The tar -------------------------------------------------------------------------------------------------------------
@@ -337,6 +369,58 @@ def test_a_tar_of_another_kind_is_refused(sealed: Path, tmp_path: Path) -> None:
         assert check(other).exit_code == 2
     other.write_bytes(b"age-encryption.org/v1\n" + bytes(600))
     assert check(other).unreadable.startswith("it is encrypted: decrypt it first")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "../../etc"},
+        {"name": "/etc/ssh"},
+        {"name": ""},
+        {"name": ".."},
+        {"name": ".ssh"},
+        {"name": "C:\\Windows"},
+        {"name": "a/b/c"},
+        {"name": "f\u00f6rder"},
+        {"mode": 0o6777},
+        {"mode": 0o644},
+        {"uid": 1000},
+        {"gid": 5},
+        {"uname": "root"},
+        {"gname": "wheel"},
+        {"linkname": "/etc/passwd"},
+        {"type": tarfile.LNKTYPE},
+        {"type": tarfile.SYMTYPE},
+        {"type": tarfile.CONTTYPE},
+        {"type": tarfile.GNUTYPE_SPARSE},
+    ],
+)
+def test_a_tar_that_would_do_harm_when_it_is_unpacked_is_refused(tar: Path, change: dict[str, Any]) -> None:
+    """A file of a good tar is written again with another header; what is in it stays as it was sealed."""
+    files = []
+    with tarfile.open(tar) as opened:
+        for entry in opened:
+            content = opened.extractfile(entry)
+            assert content is not None
+            files.append((entry, content.read()))
+    folder = change.get("name", files[0][0].name.split("/")[0])
+    for is_changed in (False, True):
+        with tar.open("wb") as file, tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as written:
+            for entry, content in files:
+                other = copy.copy(entry)
+                if is_changed:
+                    for field, value in change.items():
+                        setattr(other, field, value)
+                    other.name = f"{folder}/{entry.name.split('/')[1]}"
+                # The header says what it says; the content follows it all the same.
+                written.fileobj.write(other.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % 512))
+        assert check(tar).exit_code == (2 if is_changed else 0)
+
+
+def test_a_tar_with_no_end_is_not_read_to_it(tar: Path) -> None:
+    with tar.open("r+b") as file:
+        file.truncate(1 << 40)
+    assert check(tar).unreadable == "something comes after the end of the tar"
 
 
 # The file by itself --------------------------------------------------------------------------------------------------

@@ -45,8 +45,11 @@ FILE_LIMIT = 8 << 30  # bytes; the largest that a tar of this form can hold
 MOST_FILES = 10_000
 MOST_LINES = 40
 MOST_VERSIONS = 20
+MOST_OF_A_PATH = 1_000  # characters
+MOST_SIGNERS = 20
 CHUNK = 1 << 20
 BLOCK = 512
+MOST_PADDING = 40 * BLOCK  # what comes after the files of a tar, which is written in records of 20 blocks
 
 MEANING = {
     "differs": "is not the file that was sealed",
@@ -113,8 +116,9 @@ class VerifyReport:
 
     def lines(self) -> list[str]:
         """The report for a person, one finding a line."""
+        where = shown(self.pack, MOST_OF_A_PATH)
         if self.unreadable:
-            return [f"{self.pack}: cannot be read: {self.unreadable}"]
+            return [f"{where}: cannot be read: {self.unreadable}"]
         if self.problems:
             told = [problem.line() for problem in self.problems[:MOST_LINES]]
             left = len(self.problems) - len(told)
@@ -125,12 +129,11 @@ class VerifyReport:
         if self.release is None:
             run = shown(facts.get("run_id"))
             return [
-                f"{self.pack}: {self.files} files are as sealed: {what} as of {as_of}, run {run}."
-                " It carries no signature."
+                f"{where}: {self.files} files are as sealed: {what} as of {as_of}, run {run}. It carries no signature."
             ]
-        where, version = shown(self.release["partnership"]), self.release["version"]
+        whose, version = shown(self.release["partnership"]), self.release["version"]
         return [
-            f"{self.pack}: {self.files} files are as sealed: {what} of {where} as of {as_of}, version {version}.",
+            f"{where}: {self.files} files are as sealed: {what} of {whose} as of {as_of}, version {version}.",
             *map(_signed, self.release["signers"]),
             *(["REHEARSAL: made to practise. Nobody answers for its figures."] if self.release["rehearsal"] else []),
             self._sealed_by(),
@@ -153,16 +156,19 @@ def _signed(signer: Mapping[str, str]) -> str:
     return f"Signed for {body} by {name}, {role}, on {at:%Y-%m-%d %H:%M} UTC."
 
 
-def shown(value: object) -> str:
+def shown(value: object, most: int = 200) -> str:
     """Text from a pack in a form that cannot write on the terminal: what is not printable is escaped, and it is cut."""
     text = str(value)
-    safe = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:200])
-    return safe + ("…" if len(text) > 200 else "")
+    safe = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:most])
+    return safe + ("…" if len(text) > most else "")
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_. -]*[A-Za-z0-9_-])?")
 
 
 def is_plain(name: object) -> bool:
-    """Whether a name is of a file or folder, not a path."""
-    return isinstance(name, str) and name not in {"", ".", ".."} and not {"/", "\\", ":", "\0"} & set(name)
+    """Whether a name is of a file or folder, not a path, and of no hidden one; and the same on every computer."""
+    return isinstance(name, str) and _PLAIN.fullmatch(name) is not None
 
 
 # What is checked -----------------------------------------------------------------------------------------------------
@@ -260,6 +266,8 @@ def _is_other(release: Mapping[str, Any], manifest: Mapping[str, Any], pack: Pat
         for name in ("return", "partnership", "as_of", "version")
         if name != "version" or name in manifest
     ]
+    if "is_rehearsal" in manifest:
+        said.append(("of a rehearsal manifest.json says", manifest["is_rehearsal"], release["rehearsal"]))
     named = _NAMED.fullmatch(_stem(pack))
     if named:
         said.append(("its own name says version", int(named[2]), release["version"]))
@@ -402,20 +410,18 @@ class _Tar:
             if not any(header):
                 break
             path, size = _tar_header(header)
-            folder, _, name = path.rpartition("/")
+            folder, is_within, name = path.rpartition("/")
             folders.add(folder)
-            if not is_plain(name) or name in self.present or len(folders) > 1:
+            # Whoever unpacks it gets one new folder, and nothing outside it.
+            if not is_plain(name) or (is_within and not is_plain(folder)) or name in self.present or len(folders) > 1:
                 raise Unreadable("it is not a tar of one folder with plain files, each once")
             if len(self.present) >= MOST_FILES:
                 raise Unreadable(f"it holds more than {MOST_FILES:,} files: it is no pack")
             self.present[name] = True
             self._take(file, name, size)
-        while True:
-            rest = file.read(CHUNK)
-            if not rest:
-                break
-            if any(rest):
-                raise Unreadable("something comes after the end of the tar")
+        rest = file.read(MOST_PADDING + 1)
+        if len(rest) > MOST_PADDING or any(rest):
+            raise Unreadable("something comes after the end of the tar")
 
     @staticmethod
     def _block(file: BinaryIO) -> bytes:
@@ -453,13 +459,17 @@ class _Tar:
 
 
 def _tar_header(block: bytes) -> tuple[str, int]:
-    """The path and size of a plain file, from its header."""
+    """The path and size of a plain file, from its header: of nobody, and such that only its owner may read it."""
     size, total = (re.fullmatch(rb"([0-7]+)[\0 ]+", block[at:to]) for at, to in ((124, 136), (148, 156)))
     is_one = (
         size is not None
         and total is not None
         and block[156:157] == b"0"
         and block[257:265] == b"ustar\x0000"
+        and block[100:124] == b"0000600\0" + 2 * b"0000000\0"
+        # Nothing but noughts: no link, no name of an owner, no device.
+        and not (block[157:257] + block[265:329] + block[500:]).strip(b"\0")
+        and not block[329:345].strip(b"0\0")
         and sum(block) - sum(block[148:156]) + 8 * ord(" ") == int(total[1], 8)
     )
     try:
@@ -503,7 +513,8 @@ def _manifest(content: bytes) -> dict[str, Any]:
         raise Unreadable(f"{MANIFEST} names a file outside the pack")
     if not all(isinstance(sha256, str) and type(size) is int for _, sha256, size in entries):
         raise Unreadable(f"{MANIFEST} is not the manifest of a pack")
-    if len({name for name, _, _ in entries}) != len(entries):
+    # Where upper and lower case are one, the second would take the first one's place.
+    if len({name.lower() for name in [*PROOFS, *(name for name, _, _ in entries)]}) != len(PROOFS) + len(entries):
         raise Unreadable(f"{MANIFEST} names a file twice")
     return manifest
 
@@ -540,6 +551,7 @@ def read_release(content: bytes) -> dict[str, Any]:
             and (release["supersedes"] is None or _is_version(release["supersedes"]))
             and _SHA256.fullmatch(release["pack_sha256"])
             and type(release["rehearsal"]) is bool
+            and len(release["signers"]) <= MOST_SIGNERS
             and all(_is_signer(signer) for signer in release["signers"])
             and release["key"]["fingerprint"] == fingerprint(public_key(release["key"]["public_key"]))
         )
