@@ -24,7 +24,7 @@ ROOMS = (
     {"returns"},
     {"publication"},
     {"inspection", "provenance", "rights"},
-    {"stages"},
+    {"stages", "terminal"},
     {
         "bench",
         "cli",

@@ -2,8 +2,6 @@
 
 import getpass
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +24,7 @@ from send_returns import (
 from send_returns import settings as settings_module
 from send_returns.failure import Failure
 from send_returns.settings import Settings
+from send_returns.terminal import day, ready
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -81,17 +80,10 @@ class Format(StrEnum):
     json = "json"
 
 
-def _day(value: str) -> date:
-    try:
-        return date.fromisoformat(value)
-    except ValueError as error:
-        raise typer.BadParameter("Write the date as YYYY-MM-DD.") from error
-
-
 AsOf = Annotated[
     date | None,
     typer.Option(
-        parser=_day,
+        parser=day,
         metavar="YYYY-MM-DD",
         help="The reporting date. Ages, clocks and look-backs count from it. [default: today]",
     ),
@@ -113,17 +105,6 @@ Children = Annotated[
 Seed = Annotated[int, typer.Option(help="The same seed gives the same county, byte for byte.")]
 Number = Annotated[int, typer.Argument(metavar="N", help="The proposal's number.")]
 By = Annotated[str | None, typer.Option(help="Who decides. [default: the user of this machine]")]
-
-
-@contextmanager
-def _ready() -> Iterator[Settings]:
-    """The warehouse up and migrated; its server stopped afterwards if this command started it."""
-    from send_returns import warehouse
-
-    settings = settings_module.load()
-    with warehouse.running(settings):
-        warehouse.migrate(settings)
-        yield settings
 
 
 def _store(inbox: str | None) -> Path | str:
@@ -166,7 +147,7 @@ def run(
     from send_returns import screen
     from send_returns.orchestration.run import run_dags
 
-    with _ready() as settings:
+    with ready() as settings:
         with screen.progress(console) as step:
             summary = run_dags(
                 settings,
@@ -253,7 +234,7 @@ def land(
     from send_returns import landing, screen, stages
 
     place = None if accept_held else _store(inbox)
-    with _ready() as settings:
+    with ready() as settings:
         for delivery in accept_held or []:
             landing.release_held(settings, delivery)
             console.print(f"Delivery {delivery} is accepted.")
@@ -269,7 +250,7 @@ def replay(
     """Read again what was refused or not wholly let in, after its contract has changed."""
     from send_returns import screen, stages
 
-    with _ready() as settings:
+    with ready() as settings:
         screen.show_counts(console, stages.replay(settings, as_of or clock.today(), feed))
 
 
@@ -295,7 +276,7 @@ def link(
     from send_returns import demonstration, screen, stages
     from send_returns.identity import estimation, evaluation
 
-    with _ready() as settings:
+    with ready() as settings:
         if estimate:
             model_id, chart = estimation.estimate(settings)
             errors.print(f"Model {model_id}: its weights are drawn in {chart}", soft_wrap=True)
@@ -318,7 +299,7 @@ def build(run_id: Run = None, layer: Annotated[list[Layer] | None, typer.Option(
     """Build the candidate with dbt, layer by layer, out of readers' sight."""
     from send_returns import screen, stages
 
-    with _ready() as settings:
+    with ready() as settings:
         run_id = _latest(settings, run_id)
         for one in layer or list(Layer):
             screen.show_counts(console, stages.build(settings, run_id, one.value), title=one.value)
@@ -329,7 +310,7 @@ def gate(run_id: Run = None) -> None:
     """Judge the candidate with Great Expectations; a pass swaps it live, a fail leaves what is live untouched."""
     from send_returns import screen, stages
 
-    with _ready() as settings:
+    with ready() as settings:
         screen.show_counts(console, stages.gate(settings, _latest(settings, run_id)))
 
 
@@ -341,7 +322,7 @@ def draft(
     """Render every return of the live run, its figures through disclosure control, for both partners to sign."""
     from send_returns import screen, stages
 
-    with _ready() as settings:
+    with ready() as settings:
         screen.show_counts(console, stages.draft(settings, _latest(settings, run_id), is_rehearsal=rehearse))
 
 
@@ -350,7 +331,7 @@ def publish(output: Output = Path("output"), run_id: Run = None) -> None:
     """Seal what both partners have signed of a run, and put it out."""
     from send_returns import screen, stages
 
-    with _ready() as settings:
+    with ready() as settings:
         screen.show_counts(console, stages.publish(settings, _latest(settings, run_id), output.resolve()))
 
 
@@ -366,7 +347,7 @@ def dictionary(
     from send_returns.returns import bi_guide
     from send_returns.returns import dictionary as data_dictionary
 
-    with _ready() as settings:
+    with ready() as settings:
         screen.show_counts(console, data_dictionary.write(settings, output.resolve()))
         if guide:
             guide.write_text(bi_guide.text(bi_guide.described(settings)), encoding="utf-8")
@@ -377,7 +358,7 @@ def status(as_of: AsOf = None) -> None:
     """The readiness board: what has arrived, what is missing, and who owes it."""
     from send_returns import landing, screen, warehouse
 
-    with _ready() as settings, warehouse.connect(settings) as connection:
+    with ready() as settings, warehouse.connect(settings) as connection:
         landing.register(connection, settings.partnership, as_of or clock.today())
         screen.show_arrivals(console, connection, settings.partnership, as_of or clock.today())
 
@@ -392,7 +373,7 @@ def chase(
     """Write a text to each supplier that owes something: what, by when, and how to check it before sending."""
     from send_returns.landing import chase as texts
 
-    with _ready() as settings:
+    with ready() as settings:
         written = texts.write(settings, as_of or clock.today(), out or settings.folder("outbox", "chase"))
         for path in written:
             console.print(str(path), soft_wrap=True)
@@ -408,7 +389,7 @@ def drift(context: typer.Context) -> None:
 
     if context.invoked_subcommand:
         return
-    with _ready() as settings:
+    with ready() as settings:
         proposals.propose(settings)
         with warehouse.connect(settings) as connection:
             screen.show_drift(console, proposals.proposals(connection, settings.partnership))
@@ -427,7 +408,7 @@ def drift_accept(
     from send_returns import screen
     from send_returns.landing import drift as proposals
 
-    with _ready() as settings:
+    with ready() as settings:
         screen.show_counts(
             console, proposals.accept(settings, number, by or getpass.getuser(), as_of or clock.today(), meaning)
         )
@@ -438,7 +419,7 @@ def drift_reject(number: Number, by: By = None) -> None:
     """Leave the contract as it is, and do not propose this again."""
     from send_returns.landing import drift as proposals
 
-    with _ready() as settings:
+    with ready() as settings:
         proposals.reject(settings, number, by or getpass.getuser())
         console.print(f"Proposal {number} is rejected.")
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from send_returns import settings as settings_module
 from send_returns.failure import Failure
+from send_returns.terminal import console_of
 
 if TYPE_CHECKING:
     from send_returns import feeds
@@ -31,13 +31,6 @@ class Form(StrEnum):
 
 FeedId = Annotated[str, typer.Argument(metavar="FEED", help="Such as sen2: `send-returns contract list` has them.")]
 Year = Annotated[int | None, typer.Option(help="The contract as it stood in a year. [default: the newest]")]
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDE
-    return console
 
 
 def _load(feed: str, year: int | None = None) -> "feeds.Feed":
@@ -61,7 +54,7 @@ def list_() -> None:
         table.add_column(head, no_wrap=head in ("Feed", "Contract"))
     for feed in feeds.feeds(changes=settings_module.load().changes):
         table.add_row(*map(Text, (feed.id, feed.version, feed.format, feed.supplier, feed.due.words)))
-    _console().print(table)
+    console_of(WIDE).print(table)
 
 
 @app.command()
@@ -79,7 +72,7 @@ def show(
     if form is Form.yaml:
         typer.echo(guides.as_yaml(described), nl=False)
         return
-    console = _console()
+    console = console_of(WIDE)
     console.print(Text(f"{contract.name} ({contract.id})", style="bold"))
     console.print(_facts(_of_feed(contract, described)))
     for table in contract.tables:

@@ -2,8 +2,6 @@
 
 import getpass
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,8 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from send_returns import clock
-from send_returns import settings as settings_module
-from send_returns.settings import Settings
+from send_returns.terminal import console_of, day, ready
 
 if TYPE_CHECKING:
     from send_returns.inspection import Due, Standing
@@ -25,60 +22,36 @@ app = typer.Typer(no_args_is_help=True, help="The inspection clock: what is due,
 WIDE = 100
 
 
-def _day(value: str) -> date:
-    try:
-        return date.fromisoformat(value)
-    except ValueError as error:
-        raise typer.BadParameter("Write the date as YYYY-MM-DD.") from error
-
-
 By = Annotated[str | None, typer.Option(help="Who says so. [default: the user of this machine]")]
 Output = Annotated[Path, typer.Option(file_okay=False, help="Where packs go.")]
 
 
-@contextmanager
-def _ready() -> Iterator[Settings]:
-    from send_returns import warehouse
-
-    settings = settings_module.load()
-    with warehouse.running(settings):
-        warehouse.migrate(settings)
-        yield settings
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDE
-    return console
-
-
 @app.command()
 def start(
-    on: Annotated[date, typer.Option(parser=_day, metavar="YYYY-MM-DD", help="The day on which inspectors rang.")],
+    on: Annotated[date, typer.Option(parser=day, metavar="YYYY-MM-DD", help="The day on which inspectors rang.")],
     by: By = None,
     output: Output = Path("output"),
 ) -> None:
     """Open the window: every working day counts from the day of notification."""
     from send_returns import inspection
 
-    with _ready() as settings:
+    with ready() as settings:
         window = inspection.start(settings, on, by or getpass.getuser())
-        _show(_console(), inspection.look(settings, window.notified_on, output.resolve()))
+        _show(console_of(WIDE), inspection.look(settings, window.notified_on, output.resolve()))
 
 
 @app.command()
 def status(
     as_of: Annotated[
-        date | None, typer.Option(parser=_day, metavar="YYYY-MM-DD", help="The day to look from. [default: today]")
+        date | None, typer.Option(parser=day, metavar="YYYY-MM-DD", help="The day to look from. [default: today]")
     ] = None,
     output: Output = Path("output"),
 ) -> None:
     """What is due on which working day, what it would say now, what is missing, and who owes it."""
     from send_returns import inspection
 
-    with _ready() as settings:
-        _show(_console(), inspection.look(settings, as_of or clock.today(), output.resolve()))
+    with ready() as settings:
+        _show(console_of(WIDE), inspection.look(settings, as_of or clock.today(), output.resolve()))
 
 
 @app.command()
@@ -90,9 +63,9 @@ def done(
     """Say that a document, which no record can answer, is there."""
     from send_returns import inspection
 
-    with _ready() as settings:
+    with ready() as settings:
         known = inspection.done(settings, item, by, undo=undo)
-    _console().print(f"{known.title}: {'not there' if undo else 'there'}, says {by}.", markup=False)
+    console_of(WIDE).print(f"{known.title}: {'not there' if undo else 'there'}, says {by}.", markup=False)
 
 
 @app.command()
@@ -100,16 +73,16 @@ def track(
     unique_ids: Annotated[list[str], typer.Argument(metavar="UNIQUE_ID...", help="As list 1 or list 2 has them.")],
     on: Annotated[
         date | None,
-        typer.Option(parser=_day, metavar="YYYY-MM-DD", help="The day on which they were named. [default: today]"),
+        typer.Option(parser=day, metavar="YYYY-MM-DD", help="The day on which they were named. [default: today]"),
     ] = None,
     by: By = None,
 ) -> None:
     """Follow the children whom inspectors have named, six at most."""
     from send_returns import inspection
 
-    with _ready() as settings:
+    with ready() as settings:
         window = inspection.track(settings, unique_ids, on or clock.today(), by or getpass.getuser())
-    console = _console()
+    console = console_of(WIDE)
     console.print(f"Tracked: {', '.join(one.unique_id for one in window.tracked)}.")
     console.print("Next: send-returns inspection pack")
 
@@ -125,9 +98,9 @@ def pack(
     """Gather the evidence on each tracked child into a sealed pack of its own."""
     from send_returns.inspection import packing
 
-    with _ready() as settings:
+    with ready() as settings:
         made = packing.make(settings, output.resolve(), unique_id, clock.today(), by or getpass.getuser())
-    console = _console()
+    console = console_of(WIDE)
     for one in made:
         console.print(f"{one.unique_id}: {one.rows:,} rows in {one.seconds:.1f} s, {one.folder}", soft_wrap=True)
         if one.parcel:
@@ -141,16 +114,16 @@ def pack(
 @app.command()
 def end(
     on: Annotated[
-        date | None, typer.Option(parser=_day, metavar="YYYY-MM-DD", help="The last day. [default: today]")
+        date | None, typer.Option(parser=day, metavar="YYYY-MM-DD", help="The last day. [default: today]")
     ] = None,
     by: By = None,
 ) -> None:
     """End the window; what it holds is kept."""
     from send_returns import inspection
 
-    with _ready() as settings:
+    with ready() as settings:
         window = inspection.end(settings, on or clock.today(), by or getpass.getuser())
-    _console().print(f"The inspection that was notified on {window.notified_on:%d/%m/%Y} has ended.")
+    console_of(WIDE).print(f"The inspection that was notified on {window.notified_on:%d/%m/%Y} has ended.")
 
 
 def _show(console: Console, standing: "Standing") -> None:

@@ -1,7 +1,6 @@
 """`send-returns trace`, `diff`: where a cell or a figure of a release comes from, and what changed between two."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,38 +11,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from send_returns import settings as settings_module
-from send_returns.settings import Settings
+from send_returns.terminal import connected, console_of
 
 if TYPE_CHECKING:
-    import psycopg
-
     from send_returns.provenance import Difference, FigureTrace, RowTrace
 
 app = typer.Typer()
 WIDE = 120
 ReleaseId = Annotated[str, typer.Argument(metavar="RELEASE", help="Its id: `send-returns releases` lists them.")]
 Output = Annotated[Path, typer.Option(file_okay=False, help="Where published packs are.")]
-
-
-@contextmanager
-def _connected() -> "Iterator[tuple[Settings, psycopg.Connection]]":
-    from send_returns import warehouse
-
-    settings = settings_module.load()
-    with warehouse.running(settings):
-        if settings.database_url is None:
-            # On a server of one's own who looks may have no right to migrate: who runs does it.
-            warehouse.migrate(settings)
-        with warehouse.connect(settings, purpose="send-returns provenance") as connection:
-            yield settings, connection
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDE
-    return console
 
 
 @app.command()
@@ -80,7 +56,7 @@ def trace(
         raise typer.BadParameter("--column goes with --list.")
     if part is not None and (full or period or breakdown or district):
         raise typer.BadParameter("--period, --breakdown, --district and --full go with --indicator.")
-    with _connected() as (settings, connection):
+    with connected("provenance", looks_only=True) as (settings, connection):
         if part is not None and row is not None:
             _show_row(
                 provenance.trace_row(settings, connection, release_id, part, row, column, output.resolve()),
@@ -107,7 +83,7 @@ def difference(
 
     if values and not children:
         raise typer.BadParameter("--values goes with --children.")
-    with _connected() as (settings, connection):
+    with connected("provenance", looks_only=True) as (settings, connection):
         found = provenance.diff(settings, connection, first, second, output.resolve(), children=children, values=values)
     _show_difference(found, children=children)
 
@@ -136,7 +112,7 @@ def _facts(console: Console, facts: Sequence[tuple[str, object]]) -> None:
 
 
 def _show_row(found: "RowTrace", *, is_one: bool) -> None:
-    console = _console()
+    console = console_of(WIDE)
     rules = ", ".join(f"{one['rules']} {one['outcome']}" for one in found.rules)
     _facts(
         console,
@@ -229,7 +205,7 @@ def _origin(origin: object) -> str:
 
 
 def _show_figure(found: "FigureTrace") -> None:
-    console, figure, told = _console(), found.figure, found.definition
+    console, figure, told = console_of(WIDE), found.figure, found.definition
     of = figure["dimensions"]
     shown = {name: _number(figure[name]) for name in ("value", "numerator", "denominator")}
     part = "" if of["breakdown"] == "total" else f"{of['breakdown']} = {of['breakdown_value']}"
@@ -313,7 +289,7 @@ def _number(value: object) -> str:
 
 
 def _show_difference(found: "Difference", *, children: bool) -> None:
-    console = _console()
+    console = console_of(WIDE)
     _facts(
         console,
         (

@@ -2,8 +2,7 @@
 
 import getpass
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -11,18 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from send_returns import clock
-from send_returns import settings as settings_module
 from send_returns.failure import Failure
-from send_returns.settings import Settings
+from send_returns.terminal import connected, console_of, day
 
 if TYPE_CHECKING:
-    import psycopg
-
     from send_returns.releases.audit import Anchor
 
 app = typer.Typer()
@@ -43,34 +38,9 @@ class Organisation(StrEnum):
     icb = "icb"
 
 
-def _day(value: str) -> date:
-    try:
-        return date.fromisoformat(value)
-    except ValueError as error:
-        raise typer.BadParameter("Write the date as YYYY-MM-DD.") from error
-
-
 ReleaseId = Annotated[str, typer.Argument(metavar="RELEASE", help="Its id: `send-returns releases` lists them.")]
 By = Annotated[str | None, typer.Option(help="Who does it. [default: the user of this machine]")]
 Username = Annotated[str, typer.Argument(metavar="USER", help="The name that the person signs in with.")]
-
-
-@contextmanager
-def _connected() -> Iterator[tuple["psycopg.Connection", Settings]]:
-    from send_returns import warehouse
-
-    settings = settings_module.load()
-    with warehouse.running(settings):
-        warehouse.migrate(settings)
-        with warehouse.connect(settings, purpose="send-returns releases") as connection:
-            yield connection, settings
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDE
-    return console
 
 
 def _table(*heads: str, title: str | None = None) -> Table:
@@ -105,9 +75,9 @@ def releases(
     """Every release, the newest date and version of each return first."""
     from send_returns.releases import register
 
-    with _connected() as (connection, settings):
+    with connected("releases") as (settings, connection):
         found = register.listing(connection, settings.partnership, return_name)
-    console = _console()
+    console = console_of(WIDE)
     if not found:
         console.print("There is no release yet.")
         return
@@ -129,12 +99,12 @@ def show(release_id: ReleaseId) -> None:
     from send_returns.releases import audit as chain
     from send_returns.releases import register
 
-    with _connected() as (connection, _):
+    with connected("releases") as (_, connection):
         one = register.find(connection, release_id)
         signed, files = register.signatures(connection, one), register.files(connection, one)
         changed, attempts = register.changes(connection, one), register.attempts(connection, one)
         chain.record(connection, "read", release_id, getpass.getuser(), {"attempt": one.attempt}, "release_reader")
-    console = _console()
+    console = console_of(WIDE)
     facts = _table("!", "")
     facts.show_header = False
     for name, value in (
@@ -182,9 +152,9 @@ def withdraw(
     """Withdraw a published release: it stays readable, and says that and why it is not to be used."""
     from send_returns.releases import register
 
-    with _connected() as (connection, _):
+    with connected("releases") as (_, connection):
         one = register.withdraw(connection, release_id, reason, by=by or getpass.getuser())
-    _console().print(f"{one.release_id} is withdrawn. Tell whoever received it.", soft_wrap=True)
+    console_of(WIDE).print(f"{one.release_id} is withdrawn. Tell whoever received it.", soft_wrap=True)
 
 
 @signer.command("add")
@@ -195,10 +165,10 @@ def signer_add(
     name: Annotated[str, typer.Option(help="The person's name, as it stands on the release.")],
     role: Annotated[str, typer.Option(help="In which role the person signs, as it stands on the release.")],
     from_on: Annotated[
-        date | None, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="The first day. [default: today]")
+        date | None, typer.Option("--from", parser=day, metavar="YYYY-MM-DD", help="The first day. [default: today]")
     ] = None,
     to_on: Annotated[
-        date | None, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="The last day. [default: open]")
+        date | None, typer.Option("--to", parser=day, metavar="YYYY-MM-DD", help="The last day. [default: open]")
     ] = None,
     rehearsal: Annotated[bool, typer.Option("--rehearsal", help="Signs rehearsals, and nothing else.")] = False,
     by: By = None,
@@ -208,17 +178,17 @@ def signer_add(
     from send_returns.releases.register import Signer
 
     first = from_on or clock.today()
-    with _connected() as (connection, settings):
+    with connected("releases") as (settings, connection):
         added = Signer(settings.partnership, organisation.value, username, name, role, first, to_on, rehearsal)
         register.add_signer(connection, added, by=by or getpass.getuser())
-    _console().print(f"{username} signs for the {organisation.value} from {first}.")
+    console_of(WIDE).print(f"{username} signs for the {organisation.value} from {first}.")
 
 
 @signer.command("end")
 def signer_end(
     username: Username,
     on: Annotated[
-        date | None, typer.Option(parser=_day, metavar="YYYY-MM-DD", help="The last day. [default: today]")
+        date | None, typer.Option(parser=day, metavar="YYYY-MM-DD", help="The last day. [default: today]")
     ] = None,
     by: By = None,
 ) -> None:
@@ -226,9 +196,9 @@ def signer_end(
     from send_returns.releases import register
 
     last = on or clock.today()
-    with _connected() as (connection, settings):
+    with connected("releases") as (settings, connection):
         register.end_signer(connection, settings.partnership, username, last, by=by or getpass.getuser())
-    _console().print(f"{username} signs until {last} and not after it.")
+    console_of(WIDE).print(f"{username} signs until {last} and not after it.")
 
 
 @signer.command("list")
@@ -236,9 +206,9 @@ def signer_list() -> None:
     """Every signer there has been: for whom, in which role, from which day to which."""
     from send_returns.releases import register
 
-    with _connected() as (connection, settings):
+    with connected("releases") as (settings, connection):
         found = register.signers(connection, settings.partnership)
-    console = _console()
+    console = console_of(WIDE)
     if not found:
         console.print("Nobody may sign yet: send-returns signer add")
         return
@@ -269,9 +239,9 @@ def list_events(
 
     if context.invoked_subcommand:
         return
-    with _connected() as (connection, _):
+    with connected("releases") as (_, connection):
         found = chain.events(connection, limit, kind)
-    console = _console()
+    console = console_of(WIDE)
     if not found:
         console.print("Nothing is on record yet.")
         return
@@ -314,11 +284,11 @@ def verify(
     from send_returns.releases import audit as chain
 
     anchors = [_anchor(path) for path in statements or []]
-    with _connected() as (connection, _):
+    with connected("releases") as (_, connection):
         broken = chain.verify_chain(connection, anchors)
         altered = chain.altered(connection)
         newest = chain.newest(connection)
-    console = _console()
+    console = console_of(WIDE)
     if broken is not None:
         console.print(f"[red]The audit is broken at entry {broken}[/]: it is not as it was written, or it is gone.")
     for release_id in altered:

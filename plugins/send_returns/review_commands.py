@@ -1,20 +1,17 @@
 """`send-returns review`: the pairs that linkage cannot decide, for people to decide."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from send_returns import settings as settings_module
+from send_returns.terminal import connected, console_of
 
 if TYPE_CHECKING:
-    import psycopg
+    pass
 
 app = typer.Typer(help="Pairs of records that may be of one child, for people to decide.")
 WIDE = 160
@@ -46,24 +43,6 @@ By = Annotated[str, typer.Option(help="Who decides: a name or a staff number.")]
 Reason = Annotated[str, typer.Option(help="Why: what was looked at, where.")]
 
 
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDE
-    return console
-
-
-@contextmanager
-def _connected() -> Iterator[tuple["psycopg.Connection", str]]:
-    from send_returns import warehouse
-
-    settings = settings_module.load()
-    with warehouse.running(settings):
-        warehouse.migrate(settings)
-        with warehouse.connect(settings, purpose="send-returns review") as connection:
-            yield connection, settings.partnership
-
-
 @app.callback(invoke_without_command=True)
 def list_(
     context: typer.Context, limit: Annotated[int, typer.Option(min=1, help="At most so many pairs.")] = 20
@@ -73,9 +52,9 @@ def list_(
 
     if context.invoked_subcommand:
         return
-    with _connected() as (connection, partnership):
-        found, total = review.pairs(connection, partnership, limit)
-    console = _console()
+    with connected("review") as (settings, connection):
+        found, total = review.pairs(connection, settings.partnership, limit)
+    console = console_of(WIDE)
     if not total:
         console.print("No pair waits for a decision.")
         return
@@ -100,10 +79,10 @@ def show(number: PairNumber) -> None:
     """Both sides of a pair, with what they say: personal data, for the eyes of the reviewer alone."""
     from send_returns.identity import review
 
-    with _connected() as (connection, partnership):
-        one = review.pair(connection, partnership, number)
-        left, right = review.sides(connection, partnership, one)
-    console = _console()
+    with connected("review") as (settings, connection):
+        one = review.pair(connection, settings.partnership, number)
+        left, right = review.sides(connection, settings.partnership, one)
+    console = console_of(WIDE)
     table = Table(
         box=box.SIMPLE_HEAD, pad_edge=False, title=f"Pair {one.review_id}: {one.reason}", title_justify="left"
     )
@@ -124,9 +103,9 @@ def decide(number: PairNumber, verdict: Verdict, by: By, reason: Reason) -> None
     """Say what a pair is. It takes effect with the next run, and survives new deliveries and new models."""
     from send_returns.identity import review
 
-    with _connected() as (connection, partnership):
-        made, more = review.decide(connection, partnership, number, verdict.value, by, reason)
-    console = _console()
+    with connected("review") as (settings, connection):
+        made, more = review.decide(connection, settings.partnership, number, verdict.value, by, reason)
+    console = console_of(WIDE)
     console.print(f"Decision {made}: pair {number} is {verdict.value}.")
     if more:
         console.print("Both people are in a published return: one more reviewer must say so before it takes effect.")
@@ -141,9 +120,9 @@ def undo(
     """Revoke a decision: from the next run on the pair is as if it had not been made."""
     from send_returns.identity import review
 
-    with _connected() as (connection, partnership):
-        review.undo(connection, partnership, decision, by, reason)
-    _console().print(f"Decision {decision} is revoked.")
+    with connected("review") as (settings, connection):
+        review.undo(connection, settings.partnership, decision, by, reason)
+    console_of(WIDE).print(f"Decision {decision} is revoked.")
 
 
 @app.command("decisions")
@@ -151,8 +130,8 @@ def decisions() -> None:
     """Every decision, in its order, with who took it back."""
     from send_returns.identity import review
 
-    with _connected() as (connection, partnership):
-        found = review.decisions(connection, partnership)
+    with connected("review") as (settings, connection):
+        found = review.decisions(connection, settings.partnership)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for head in ("No", "People", "Verdict", "By", "Reason", "State"):
         table.add_column(head, overflow="fold", no_wrap=head in ("No", "People", "Verdict"))
@@ -166,7 +145,7 @@ def decisions() -> None:
             Text(one.reason),
             Text(stands if one.revoked is None else f"revoked by {one.revoked}"),
         )
-    _console().print(table if found else "Nothing has been decided.")
+    console_of(WIDE).print(table if found else "Nothing has been decided.")
 
 
 @app.command("person")
@@ -174,14 +153,14 @@ def person(person_id: Annotated[str, typer.Argument(metavar="PERSON", help="Such
     """What makes a person one: its profiles, the feeds that say so, and why. Nothing of the child is shown."""
     from send_returns.identity import review
 
-    with _connected() as (connection, partnership):
-        found = review.profiles(connection, partnership, person_id)
+    with connected("review") as (settings, connection):
+        found = review.profiles(connection, settings.partnership, person_id)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for head in ("Profile", "From", "Why"):
         table.add_column(head, overflow="fold", no_wrap=head == "Profile")
     for profile, from_, why in found:
         table.add_row(profile, from_, why)
-    _console().print(table)
+    console_of(WIDE).print(table)
 
 
 @app.command("raise")
@@ -192,6 +171,6 @@ def raise_(
     """Put two profiles into the queue, such as two of one person that are not of one child."""
     from send_returns.identity import review
 
-    with _connected() as (connection, partnership):
-        number = review.raise_pair(connection, partnership, profile, other)
-    _console().print(f"Pair {number} is open. Next: send-returns review show {number}")
+    with connected("review") as (settings, connection):
+        number = review.raise_pair(connection, settings.partnership, profile, other)
+    console_of(WIDE).print(f"Pair {number} is open. Next: send-returns review show {number}")

@@ -2,8 +2,7 @@
 
 import getpass
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,22 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from send_returns import clock
-from send_returns import settings as settings_module
 from send_returns.failure import Failure
 from send_returns.settings import Settings
+from send_returns.terminal import console_of, day, ready
 
 if TYPE_CHECKING:
     from send_returns.rights import Held, Past, Removed
 
 app = typer.Typer()
 WIDE = 160
-
-
-def _day(value: str) -> date:
-    try:
-        return date.fromisoformat(value)
-    except ValueError as error:
-        raise typer.BadParameter("Write the date as YYYY-MM-DD.") from error
 
 
 PersonId = Annotated[str | None, typer.Argument(metavar="PERSON_ID", help="Such as P0000000119.")]
@@ -43,23 +35,6 @@ Output = Annotated[Path, typer.Option(file_okay=False, help="Where published ret
 Reason = Annotated[str, typer.Option(help="Why: what was asked, and how it was found to be due.")]
 By = Annotated[str | None, typer.Option(help="Who decided. [default: the user of this machine]")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")]
-
-
-@contextmanager
-def _ready() -> Iterator[Settings]:
-    from send_returns import warehouse
-
-    settings = settings_module.load()
-    with warehouse.running(settings):
-        warehouse.migrate(settings)
-        yield settings
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDE
-    return console
 
 
 def _person(settings: Settings, person_id: str | None, flags: Mapping[str, bool]) -> str:
@@ -94,10 +69,10 @@ def subject(
 
     if full != (out is not None):
         raise typer.BadParameter("--full and --out FILE go together: values are written to a file, not shown.")
-    with _ready() as settings:
+    with ready() as settings:
         who = _person(settings, person_id, {"nhs_number": nhs_number, "upn": upn, "la_child_id": la_child_id})
         held = rights.look(settings, who, output.resolve(), full=full)
-        console = _console()
+        console = console_of(WIDE)
         _show(console, held)
         if out:
             for file in export.write(held, out, clock.today()):
@@ -112,7 +87,7 @@ def erase(
     by: By = None,
     on: Annotated[
         date | None,
-        typer.Option(parser=_day, metavar="YYYY-MM-DD", help="The day of the decision. [default: today]"),
+        typer.Option(parser=day, metavar="YYYY-MM-DD", help="The day of the decision. [default: today]"),
     ] = None,
     nhs_number: NhsNumber = False,
     upn: Upn = False,
@@ -125,7 +100,7 @@ def erase(
 
     if on and on > clock.today():
         raise typer.BadParameter("An erasure is carried out at once: for a day to come, use opt-out.")
-    with _ready() as settings:
+    with ready() as settings:
         who = _person(settings, person_id, {"nhs_number": nhs_number, "upn": upn, "la_child_id": la_child_id})
         held = rights.look(settings, who, output.resolve())
         _confirm(held, "erase", yes=yes)
@@ -138,7 +113,7 @@ def opt_out(
     person_id: PersonId = None,
     *,
     from_: Annotated[
-        date, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="The first day on which it is in force.")
+        date, typer.Option("--from", parser=day, metavar="YYYY-MM-DD", help="The first day on which it is in force.")
     ],
     reason: Reason,
     by: By = None,
@@ -155,18 +130,20 @@ def opt_out(
     """Process nothing of a person from a day on; what is held by then is removed."""
     from send_returns import rights
 
-    with _ready() as settings:
+    with ready() as settings:
         who = _person(settings, person_id, {"nhs_number": nhs_number, "upn": upn, "la_child_id": la_child_id})
         whose = by or getpass.getuser()
         if withdraw:
             number = rights.withdraw(settings, who, reason=reason, by=whose, on=from_)
-            _console().print(f"Opt-out {number} ends on {from_}: what is delivered from then on is processed again.")
+            console_of(WIDE).print(
+                f"Opt-out {number} ends on {from_}: what is delivered from then on is processed again."
+            )
             return
         held = rights.look(settings, who, output.resolve())
         _confirm(held, f"from {from_} on remove", yes=yes)
         removed = rights.opt_out(settings, who, reason=reason, by=whose, on=from_, today=clock.today())
         if from_ > clock.today():
-            _console().print(f"Removal {removed.removal_id} is on record, and is carried out on {from_}.")
+            console_of(WIDE).print(f"Removal {removed.removal_id} is on record, and is carried out on {from_}.")
         else:
             _tell(settings, held, removed)
 
@@ -174,7 +151,7 @@ def opt_out(
 @app.command()
 def retention(
     as_of: Annotated[
-        date | None, typer.Option(parser=_day, metavar="YYYY-MM-DD", help="The day to look from. [default: today]")
+        date | None, typer.Option(parser=day, metavar="YYYY-MM-DD", help="The day to look from. [default: today]")
     ] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Remove what is past its time and waits for nothing.")] = False,
     by: By = None,
@@ -185,10 +162,10 @@ def retention(
 
     if apply and as_of and as_of > clock.today():
         raise typer.BadParameter("What will be past its time on a day to come can be listed, and not yet removed.")
-    with _ready() as settings:
+    with ready() as settings:
         day = as_of or clock.today()
         found = rights.past(settings, day)
-        console = _console()
+        console = console_of(WIDE)
         _section(console, f"Past its time on {day:%d %B %Y}", [_listed(one) for one in found])
         due = [one for one in found if one.waits_until is None]
         if not due:
@@ -226,7 +203,7 @@ def _tell(settings: Settings, held: "Held", removed: "Removed") -> None:
     """What was removed, that it is gone, and what is for people to see to."""
     from send_returns.rights import canary
 
-    console = _console()
+    console = console_of(WIDE)
     _section(console, f"Removal {removed.removal_id}", [dict(sorted(removed.counts.items()))])
     if removed.shared:
         console.print(

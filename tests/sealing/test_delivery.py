@@ -48,12 +48,30 @@ def test_what_a_recipient_decrypts_is_the_pack(installation: Any, sealed: Path, 
     with tarfile.open(fileobj=io.BytesIO(content)) as opened:
         opened.extractall(tmp_path, filter="data")
     assert verify_pack.check(tmp_path / NAME, [installation.fingerprint]).exit_code == 0
-    # Encrypted a second time, the bytes would be others: the first file is kept.
+    # Encrypted a second time, the bytes would be others: the first file is kept, while it is what it was.
+    first = file.read_bytes()
+    assert parcel.encrypted(installation.settings, sealed, ON) == file
+    assert file.read_bytes() == first
+    file.write_bytes(first[:-1])
     assert parcel.encrypted(installation.settings, sealed, ON) == file
     assert pyrage.decrypt(file.read_bytes(), [inspector]) == content
     with pytest.raises(pyrage.DecryptError):
         pyrage.decrypt(file.read_bytes(), [pyrage.x25519.Identity.generate()])
     assert [path.name for path in file.parent.iterdir() if path.name.endswith(".part")] == []
+
+
+def test_a_kill_leaves_no_list_of_children_behind(installation: Any, sealed: Path, inspector: Any) -> None:
+    _register(installation.settings, inspector)
+    child = os.fork()
+    if child == 0:
+        # It ends as a kill would end it: the tar is whole, and nothing is encrypted yet.
+        pyrage.encrypt_io = lambda *_: os.kill(os.getpid(), 9)
+        parcel.encrypted(installation.settings, sealed, ON)
+    assert os.waitpid(child, 0)[1] == 9
+    left = [path for path in (installation.settings.home / parcel.FOLDER).iterdir() if path.name != ".lock"]
+    assert [path.stat().st_size for path in left] == [0]
+    assert parcel.encrypted(installation.settings, sealed, ON).exists()
+    assert not any(path.exists() for path in left)
 
 
 def test_only_who_is_registered_for_the_return_on_the_day_can_open_it(
@@ -111,6 +129,10 @@ def test_the_register_takes_no_key_that_it_could_not_use(installation: Any, insp
     register = settings.home / "recipients.yml"
     assert register.stat().st_mode & 0o777 == 0o600
     assert recipients.register(settings) == [replace(entry, ended_on=ON)]
+    register.chmod(0o620)
+    with pytest.raises(RecipientRefused, match="Others can write to"):
+        recipients.register(settings)
+    register.chmod(0o600)
     register.write_text("recipients:\n- name: x\n")
     with pytest.raises(RecipientRefused, match="is not a register of recipients"):
         recipients.register(settings)

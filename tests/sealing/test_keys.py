@@ -1,13 +1,18 @@
 """The installation's signing key, and the commands for keys, recipients, checking and delivery."""
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pyrage
 import pytest
 from rich.console import Console
+from tests.releases.conftest import FIRST, Line, prepare
 
-from send_returns import cli, sealing_commands
+from send_returns import cli, sealing_commands, warehouse
+from send_returns.releases import audit, register
+from send_returns.returns.pack import digest
 from send_returns.sealing import keys, release_file
 from send_returns.sealing.keys import SigningKeyRefused
 from send_returns.settings import Settings
@@ -103,15 +108,32 @@ def _send_returns(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
     return int(stopped.value.code or 0)
 
 
+@pytest.fixture
+def registered(
+    new_database: Callable[[Path], AbstractContextManager[Settings]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Line]:
+    """The register of releases of an installation without a key, with signers and no release."""
+    with new_database(tmp_path / "elsewhere") as settings:
+        monkeypatch.setenv("SEND_RETURNS_HOME", str(settings.home))
+        monkeypatch.setenv("SEND_RETURNS_DATABASE_URL", str(settings.database_url))
+        prepare(settings)
+        with warehouse.connect(settings, autocommit=True) as connection:
+            yield Line(connection, "area_send_annex_a")
+
+
 def test_the_commands(
-    installation: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    installation: Any,
+    registered: Line,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
-    home = tmp_path / "elsewhere"
+    connection = registered.connection
     monkeypatch.setattr(sealing_commands, "console", Console(width=160, highlight=False))
-    monkeypatch.setenv("SEND_RETURNS_HOME", str(home))
     assert _send_returns(monkeypatch, "seal-key", "new") == 0
-    installation.settings = Settings(home=home)
-    assert capsys.readouterr().out.splitlines()[-1] == installation.fingerprint
+    installation.settings = Settings(home=tmp_path / "elsewhere")
+    first_key = installation.fingerprint
+    assert capsys.readouterr().out.splitlines()[-1] == first_key
     pack = installation.publish()
     # Without --key, this installation's own keys are what is trusted.
     assert _send_returns(monkeypatch, "verify", pack) == 0
@@ -123,13 +145,37 @@ def test_the_commands(
 
     (tmp_path / "share").mkdir()
     assert _send_returns(monkeypatch, "deliver", pack, tmp_path / "share", "--on", "2026-11-26") == 1
+    assert "There is no release area_send_annex_a-hertfordshire-2026-11-24-v1" in capsys.readouterr().err
+    release = registered.draft(content="another")
+    assert _send_returns(monkeypatch, "deliver", pack, tmp_path / "share", "--on", "2026-11-26") == 1
+    assert "the register has another pack under that name" in capsys.readouterr().err
+    files = [register.File("List_1.csv", digest(pack / "List_1.csv"), 1)]
+    sha256 = digest(pack / "manifest.json")
+    named = {"version": 1, "is_rehearsal": False}
+    register.open_draft(connection, FIRST, "area_send_annex_a", sha256, files, **named)
+    assert _send_returns(monkeypatch, "deliver", pack, tmp_path / "share", "--on", "2026-11-26") == 1
+    assert f"{release.release_id} is not to be sent: it is draft, not published." in capsys.readouterr().err
+    register.validate(connection, release.release_id)
+    for username in (registered.council, registered.icb):
+        register.sign(connection, release.release_id, username, sha256, "approve")
+    registered.publish(release)
+    assert _send_returns(monkeypatch, "deliver", pack, tmp_path / "share", "--on", "2026-11-26") == 1
     assert "Nobody is registered to receive area_send_annex_a on 2026-11-26" in capsys.readouterr().err
     key = str(pyrage.x25519.Identity.generate().to_public())
     add = ("recipient", "add", key, "--name", "Ines Specter", "--organisation", "Ofsted", "--on", "2026-11-01")
     assert _send_returns(monkeypatch, *add, "--return", "no_such_return") == 2
     assert _send_returns(monkeypatch, *add, "--return", "area_send_annex_a") == 0
     assert _send_returns(monkeypatch, "deliver", pack, tmp_path / "share", "--on", "2026-11-26") == 0
-    assert [path.suffix for path in (tmp_path / "share").iterdir()] == [".age"]
+    (sent,) = (tmp_path / "share").iterdir()
+    assert sent.suffix == ".age"
+    other = str(pyrage.x25519.Identity.generate().to_public())
+    assert _send_returns(monkeypatch, "recipient", "add", other, *add[3:], "--return", "area_send_annex_a") == 0
+    to = ("deliver", pack, tmp_path / "share", "--on", "2026-11-26", "--to")
+    assert _send_returns(monkeypatch, *to, key) == 0
+    assert list((tmp_path / "share").iterdir()) == [sent]
+    assert _send_returns(monkeypatch, *to, str(pyrage.x25519.Identity.generate().to_public())) == 1
+    assert "is not registered to receive area_send_annex_a" in capsys.readouterr().err
+    assert _send_returns(monkeypatch, "recipient", "end", other, "--on", "2026-11-27") == 0
     assert _send_returns(monkeypatch, "recipient", "end", key, "--on", "2026-11-27") == 0
     assert _send_returns(monkeypatch, "deliver", pack, tmp_path / "share", "--on", "2026-11-27") == 1
     capsys.readouterr()
@@ -137,6 +183,10 @@ def test_the_commands(
     said = capsys.readouterr().out
     assert key in said
     assert "2026-11-27" in said
+
+    register.withdraw(connection, release.release_id, "A feed was mistaken.", by="registrar")
+    assert _send_returns(monkeypatch, "deliver", pack, tmp_path / "share", "--on", "2026-11-26") == 1
+    assert "is not to be sent: it was withdrawn. A feed was mistaken." in capsys.readouterr().err
 
     assert _send_returns(monkeypatch, "seal-key", "rotate") == 0
     capsys.readouterr()
@@ -146,3 +196,15 @@ def test_the_commands(
     assert _send_returns(monkeypatch, "seal-key", "list", "--pem") == 0
     assert capsys.readouterr().out.count("BEGIN PUBLIC KEY") == 2
     assert _send_returns(monkeypatch, "verify", pack) == 0
+
+    told = list(reversed(audit.events(connection, 100)))
+    given = {"organisation": "Ofsted", "returns": ["area_send_annex_a"], "from": "2026-11-01"}
+    assert [(one.subject, one.detail) for one in told if one.subject.startswith(("recipient ", "seal-key "))] == [
+        ("seal-key signing-1", {"fingerprint": first_key, "seals": "releases"}),
+        (f"recipient {key}", given),
+        (f"recipient {other}", given),
+        (f"recipient {other}", {"ended": "2026-11-27"}),
+        (f"recipient {key}", {"ended": "2026-11-27"}),
+        ("seal-key signing-2", {"fingerprint": installation.fingerprint, "seals": "releases"}),
+    ]
+    assert [one.detail["outcome"] for one in told if one.kind == "delivery"] == ["delivered", "same"]

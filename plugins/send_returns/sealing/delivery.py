@@ -3,6 +3,7 @@
 Sending to a portal is not here: that stays a person's act.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -29,7 +30,9 @@ class Delivery:
     outcome: stores.Put
 
 
-def deliver(settings: Settings, pack: Path, place: str, on: date, *, is_child_level: bool) -> Delivery:
+def deliver(
+    settings: Settings, pack: Path, place: str, on: date, keys: Sequence[str] = (), *, is_child_level: bool
+) -> Delivery:
     """Bring a published pack to a place, as one file that is there whole or not at all.
 
     Child-level packs go encrypted to those registered on that day, all others as a plain tar. Beside it goes the notice
@@ -40,15 +43,16 @@ def deliver(settings: Settings, pack: Path, place: str, on: date, *, is_child_le
         pack: the folder of a published pack.
         place: a folder, `sftp://user@host:port/path` or `s3://bucket/prefix`.
         on: the day of delivery.
+        keys: of whom the recipients are to be, by their age keys; none: all who are registered.
         is_child_level: whether the return is about single children.
 
     Raises:
-        RecipientRefused: nobody is registered for it.
+        RecipientRefused: nobody is registered for it, or one of the keys is not.
         ParcelRefused: the pack is not as it was sealed.
         NotDelivered: another file lies there under that name.
         Failure: the place is not there, or cannot be reached.
     """
-    file = parcel.encrypted(settings, pack, on) if is_child_level else parcel.plain(settings, pack)
+    file = parcel.encrypted(settings, pack, on, keys) if is_child_level else parcel.plain(settings, pack)
     store = stores.store(settings, place, "destination")
     outcome = _put(store, file)
     for notice in parcel.notices(settings, pack):

@@ -1,14 +1,18 @@
 """A pack as one file: a tar whose bytes are the same each time, and that tar encrypted by age.
 
 age draws a new key for each file, so two encryptions of one pack differ; the tar inside is the same to the byte. An
-encrypted file is therefore made once, kept, and sent again as it is.
+encrypted file is therefore made once, kept with its hash beside it, and sent again as it is.
 """
 
 import hashlib
 import os
+import shutil
 import tarfile
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
+from io import BufferedRandom
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,17 +47,23 @@ def name_of(settings: Settings, pack: Path) -> str:
 def plain(settings: Settings, pack: Path) -> Path:
     """The tar of a published pack, in `<home>/sealed/`: for what anybody may read. Raises ParcelRefused."""
     name, place = name_of(settings, pack), settings.folder(FOLDER)
-    with alone(place / ".lock"):
-        as_of = date.fromisoformat(verify_pack.read_release((pack / verify_pack.RELEASE).read_bytes())["as_of"])
-        work = _tarred(pack, name, as_of, place)
-        return _kept(work, place / f"{name}.tar")
+    as_of = date.fromisoformat(verify_pack.read_release((pack / verify_pack.RELEASE).read_bytes())["as_of"])
+    with (
+        alone(place / ".lock"),
+        _tarred(pack, name, as_of, place) as tar,
+        _kept(place / f"{name}.tar") as work,
+        work.open("wb") as file,
+    ):
+        shutil.copyfileobj(tar, file)
+    return place / f"{name}.tar"
 
 
-def encrypted(settings: Settings, pack: Path, on: date, keys: Sequence[str] | None = None) -> Path:
+def encrypted(settings: Settings, pack: Path, on: date, keys: Sequence[str] = ()) -> Path:
     """The tar of a published pack, encrypted to those registered for its return on a day, in `<home>/sealed/`.
 
-    The name ends in a digest of the tar and of who can open it: another set of recipients is another file. `keys`
-    narrows them to some. Raises RecipientRefused when one of these is not registered, or nobody is; ParcelRefused.
+    The name ends in a digest of the tar and of who can open it: another set of recipients is another file. `keys`, if
+    there are any, narrows them to some. Raises RecipientRefused when one of these is not registered, or nobody is;
+    ParcelRefused.
     """
     name, place = name_of(settings, pack), settings.folder(FOLDER)
     release = verify_pack.read_release((pack / verify_pack.RELEASE).read_bytes())
@@ -98,40 +108,44 @@ def _closed(
     pack: Path, name: str, as_of: date, place: Path, able: Sequence[Recipient], *, must_be_signed: bool = True
 ) -> Path:
     """The encrypted tar: a file of its own for each content and set of recipients."""
-    with alone(place / ".lock"):
-        work = _tarred(pack, name, as_of, place, must_be_signed=must_be_signed)
-        try:
-            whose = "\n".join([digest(work), *(one.public_key for one in able)])
-            final = place / f"{name}_{hashlib.sha256(whose.encode()).hexdigest()[:12]}.tar.age"
-            if final.exists():
-                return final
-            closed = place / f".{final.name}.part"
-            pyrage.encrypt_file(str(work), str(closed), recipients.age_keys(able))
-            closed.chmod(0o600)
-            return _kept(closed, final)
-        finally:
-            work.unlink(missing_ok=True)
+    with alone(place / ".lock"), _tarred(pack, name, as_of, place, must_be_signed=must_be_signed) as tar:
+        whose = "\n".join([hashlib.file_digest(tar, "sha256").hexdigest(), *(one.public_key for one in able)])
+        final = place / f"{name}_{hashlib.sha256(whose.encode()).hexdigest()[:12]}.tar.age"
+        # Nobody here can open it to see whether it is still what it was: its hash is kept beside it.
+        sha256 = final.with_name(f"{final.name}.sha256")
+        if final.exists() and sha256.exists() and sha256.read_text() == digest(final):
+            return final
+        tar.seek(0)
+        with _kept(final) as work:
+            with work.open("wb") as file:
+                pyrage.encrypt_io(tar, file, recipients.age_keys(able))
+            write(sha256, digest(work).encode())
+        return final
 
 
-def _tarred(pack: Path, name: str, as_of: date, place: Path, *, must_be_signed: bool = True) -> Path:
-    """The tar, under a hidden name, read back as its reader will. What a killed process left is swept."""
-    for left in place.glob(".*.part"):
-        left.unlink()
-    work = place / f".{name}.tar.part"
-    with work.open("xb") as file:
-        work.chmod(0o600)
+@contextmanager
+def _tarred(
+    pack: Path, name: str, as_of: date, place: Path, *, must_be_signed: bool = True
+) -> Iterator[BufferedRandom]:
+    """The tar, read back as its reader will. Its file has no name: no kill can leave a list of children lying there."""
+    with tempfile.TemporaryFile(dir=place) as file:
         write_tar(pack, name, as_of, file)
-        file.flush()
-        os.fsync(file.fileno())
-    report = verify_pack.check(work, must_be_signed=must_be_signed)
-    if report.exit_code:
-        work.unlink()
-        raise ParcelRefused(f"{pack} changed while it was read: " + "; ".join(report.lines()))
-    return work
+        file.seek(0)
+        report = verify_pack.check(place / f".{name}.tar", must_be_signed=must_be_signed, opened=file)
+        if report.exit_code:
+            raise ParcelRefused(f"{pack} changed while it was read: " + "; ".join(report.lines()))
+        file.seek(0)
+        yield file
 
 
-def _kept(work: Path, final: Path) -> Path:
+@contextmanager
+def _kept(final: Path) -> Iterator[Path]:
+    """A new file under a hidden name, which takes `final`'s when it is on the disk. What a kill left is swept."""
+    for left in final.parent.glob(".*.part"):
+        left.unlink()
+    work = final.with_name(f".{final.name}.part")
+    work.touch(mode=0o600)
+    yield work
     sync(work)
     work.replace(final)
     sync(final.parent)
-    return final

@@ -4,6 +4,8 @@ It is `<home>/recipients.yml`. An entry is never taken out: it is ended, from a 
 whom a pack could have been sent.
 """
 
+import os
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -42,9 +44,14 @@ def register(settings: Settings) -> list[Recipient]:
     """Everyone who is, or was, registered, in the order of registration. Raises RecipientRefused if it is damaged."""
     path = _path(settings)
     try:
-        text = path.read_text(encoding="utf-8")
+        # The mode is asked of the open file, so that it cannot be another one by the time that it is read.
+        with path.open(encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read()
     except FileNotFoundError:
         return []
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise RecipientRefused(f"Others can write to {path}: `chmod go-w` it, and look whether its entries are yours.")
     try:
         return [_recipient(entry) for entry in yaml.safe_load(text)["recipients"]]
     except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError):
@@ -84,15 +91,13 @@ def end(settings: Settings, public_key: str, on: date) -> Recipient:
         return known[at[0]]
 
 
-def entitled(
-    registered: Iterable[Recipient], return_name: str, on: date, keys: Sequence[str] | None = None
-) -> list[Recipient]:
+def entitled(registered: Iterable[Recipient], return_name: str, on: date, keys: Sequence[str] = ()) -> list[Recipient]:
     """Who is to receive a return on a day: all who are registered for it then, or of them those with the given keys.
 
     Raises RecipientRefused for a key that is not registered for it on that day, and when nobody is.
     """
     found = {one.public_key: one for one in registered if one.may_receive(return_name, on)}
-    for key in keys or ():
+    for key in keys:
         if key not in found:
             raise RecipientRefused(
                 f"{key} is not registered to receive {return_name} on {on}: nothing was encrypted to anyone."

@@ -24,7 +24,7 @@ import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from pathlib import Path
@@ -175,7 +175,12 @@ def is_plain(name: object) -> bool:
 
 
 def check(
-    pack: Path, keys: Iterable[str] = (), expected: Expected | None = None, *, must_be_signed: bool = True
+    pack: Path,
+    keys: Iterable[str] = (),
+    expected: Expected | None = None,
+    *,
+    must_be_signed: bool = True,
+    opened: BinaryIO | None = None,
 ) -> VerifyReport:
     """Checks a pack: a folder, or a tar of one.
 
@@ -184,9 +189,10 @@ def check(
         keys: fingerprints of the keys that its signature may be by, as `fingerprint` makes them; none: by any.
         expected: what it should be.
         must_be_signed: whether a pack without a release and a signature is a problem. A draft has neither.
+        opened: the tar itself, open at its beginning, where `pack` is only what it is called.
     """
     try:
-        with _opened_pack(pack) as source:
+        with nullcontext(_Tar(opened)) if opened else _opened_pack(pack) as source:
             return _check(source, pack, frozenset(keys), expected or Expected(), must_be_signed)
     except OSError as error:
         return VerifyReport(pack, 0, unreadable=error.strerror or type(error).__name__)
