@@ -1,6 +1,6 @@
 {#- The deliveries that this run reads: its manifest. -#}
 {% macro manifest() -%}
-    (select run_delivery.delivery_id from {{ source('audit', 'run_delivery') }} as run_delivery where run_delivery.run_id = '{{ var("run_id") }}')
+    (select run_delivery.delivery_id from {{ source('run', 'run_delivery') }} as run_delivery)
 {%- endmacro %}
 
 {#- A postcode as one that is compared: upper case, no spaces, null when empty. -#}

@@ -99,6 +99,7 @@ def test_what_is_kept_and_what_is_built_are_what_a_full_build_makes(
     _corrected(inbox)
     land(database, inbox)
     kept = build(database)
+    assert kept["staging"] > 90
     assert kept["intermediate"] > 30
     assert kept["returns"] > 60
     built = rows(database)

@@ -79,6 +79,7 @@ def build(settings: Settings, run_id: str, layer: Layer) -> dict[str, int]:
         keeping.prepare(connection, planned, SCHEMAS[layer])
         if layer == "staging":
             _write_layout(connection, as_of)
+            keeping.tell(connection, run_id)
     for name in planned.due:
         parsed.nodes[name].tags.append(DUE)
     results = (

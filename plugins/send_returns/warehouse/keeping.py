@@ -47,8 +47,10 @@ _OTHERS = {
     "identity.disputed_identifier": _DISPUTED,
     "landing.expectation": _EXPECTED,
 }
+# The tables in which the runner tells the staging models what the run reads.
+_OF_THE_RUN = ("run_delivery", "run_key")
 # Of these a run reads what belongs to its deliveries, to its records' profiles or to its key, which count already.
-_IMPLIED = {"audit.run_delivery", "audit.run_key", "identity.profile", "layout.annex_a_layout"}
+_IMPLIED = {"run.run_delivery", "run.run_key", "identity.profile", "layout.annex_a_layout"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def prepare(connection: psycopg.Connection, planned: Plan, schemas: Sequence[str
         others = connection.execute(
             "select relname, relkind = 'v' from pg_class where relnamespace = %s::regnamespace"
             " and relkind in ('r', 'v') and relname <> all(%s)",
-            [schema, kept],
+            [schema, [*kept, *_OF_THE_RUN]],
         ).fetchall()
         for table, is_view in others:
             kind = sql.SQL("view" if is_view else "table")
@@ -145,6 +147,21 @@ def prepare(connection: psycopg.Connection, planned: Plan, schemas: Sequence[str
         )
 
 
+def tell(connection: psycopg.Connection, run_id: str) -> None:
+    """Write what the run reads where the staging models look it up, so that none of them names the run."""
+    for table, columns in (("run_delivery", "delivery_id"), ("run_key", "purpose, key_id")):
+        here, there = sql.Identifier("candidate_reference", table), sql.Identifier("audit", table)
+        told = sql.SQL(columns)
+        connection.execute(
+            sql.SQL("create table if not exists {} as select {} from {} with no data").format(here, told, there)
+        )
+        connection.execute(sql.SQL("delete from {}").format(here))
+        connection.execute(
+            sql.SQL("insert into {} select {} from {} where run_id = %s order by 1").format(here, told, there), [run_id]
+        )
+        connection.execute(sql.SQL("analyze {}").format(here))
+
+
 def record(connection: psycopg.Connection, manifest: "Manifest", planned: Plan, run_id: str) -> None:
     """Remember what the layer, which is built and has passed its tests, was made from."""
     connection.execute("update audit.built set run_id = %s where node = any(%s)", [run_id, sorted(planned.kept)])
@@ -152,7 +169,7 @@ def record(connection: psycopg.Connection, manifest: "Manifest", planned: Plan, 
     for name in sorted(planned.due):
         node = planned.nodes[name]
         relation = sql.Identifier(node.schema, node.alias)
-        is_table = str(node.resource_type) == "seed" or node.config.materialized == "table"
+        is_relation = str(node.resource_type) != "test"
         content = None
         if name in read_later:
             query = "select count(*) || ' ' || coalesce(sum(hash_record_extended(t, 0)), 0) from {} as t"
@@ -161,7 +178,7 @@ def record(connection: psycopg.Connection, manifest: "Manifest", planned: Plan, 
             "insert into audit.built (node, run_id, relation, inputs, content, parts)"
             " values (%s, %s, to_regclass(%s), %s, %s, %s)",
             [
-                *(name, run_id, f"{node.schema}.{node.alias}" if is_table else None, planned.inputs[name], content),
+                *(name, run_id, f"{node.schema}.{node.alias}" if is_relation else None, planned.inputs[name], content),
                 Json(planned.parts.get(name)),
             ],
         )
@@ -259,11 +276,10 @@ def _base(connection: psycopg.Connection, run_id: str, checksum: str) -> str:
 
 
 def _may_stay(node: Any, built: Built) -> bool:  # noqa: ANN401 - dbt has a class for each kind of node
-    """A test need not be asked again; a table stays where it is; a view names the run in its SQL."""
+    """A test need not be asked again; a table or a view stays where it is."""
     if str(node.resource_type) == "test":
         return True
-    is_table = str(node.resource_type) == "seed" or node.config.materialized == "table"
-    return is_table and built.schema in (node.schema, node.schema.removeprefix(CANDIDATE))
+    return built.schema in (node.schema, node.schema.removeprefix(CANDIDATE))
 
 
 def _parents(manifest: "Manifest", name: str) -> list[str]:

@@ -3,10 +3,8 @@ select
     pseudonym.child_key,
     pseudonym.key_id
 from {{ source('identity', 'child_key') }} as pseudonym
-inner join {{ source('audit', 'run_key') }} as run_key
+inner join {{ source('run', 'run_key') }} as run_key
     on
         pseudonym.purpose = run_key.purpose
         and pseudonym.key_id = run_key.key_id
-where
-    run_key.run_id = '{{ var("run_id") }}'
-    and run_key.purpose = 'marts'
+where run_key.purpose = 'marts'

@@ -3,7 +3,7 @@
 create unlogged table audit.built (
     node text primary key,
     run_id text not null,
-    -- The table, whatever it is called by now; null of a view or a test.
+    -- The table or view, whatever it is called by now; null of a test.
     relation oid,
     -- Null where they cannot be told.
     inputs text,
