@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 import polars as pl
 import pytest
 
+from send_returns.bench.truth import compared, of_mart, of_simulation
 from send_returns.settings import Settings
 from send_returns.warehouse import connect
 
@@ -16,6 +18,7 @@ NOT_OF_THE_COUNTY = ("G01", "G02")
 
 class County(Protocol):
     settings: Settings
+    truth: Path
 
     def indicators(self) -> dict[str, dict[str, str]]: ...
 
@@ -83,6 +86,16 @@ def test_every_measure_has_its_headline_and_is_what_the_county_says(
         if said != has and measure not in NOT_OF_THE_COUNTY:
             wrong[measure] = (said, has)
     assert wrong == {}
+
+
+def test_the_bench_tells_a_measure_that_is_not_the_truth(county: County) -> None:
+    said, found = of_simulation(county.truth), of_mart(county.settings)
+    told = compared(said, found)
+    assert told["exact"] == told["measures"] == len(said) - 2
+    assert told["furthest"] is None
+    start, end, status, above, below, value = said["EHC02"]
+    told = compared(said | {"EHC02": (start, end, status, (above or 0) + 5, below, value)}, found)
+    assert (told["exact"], told["furthest"]) == (told["measures"] - 1, "EHC02")
 
 
 def test_realistic_mess_moves_a_number_no_further_than_what_cannot_be_read(

@@ -22,7 +22,7 @@ from send_returns.settings import Settings, code_version
 
 COUNTY = ("whole run", "orchestration", "peak memory", "second run", "landing", "dbt", "gate")
 STREAMING = ("streaming", "scaling")
-FIGURES = ("simulation", *COUNTY, "dbt delta", "dbt scale", "linkage", "linkage scale", *STREAMING)
+FIGURES = ("simulation", *COUNTY, "dbt delta", "dbt scale", "truth", "linkage", "linkage scale", *STREAMING)
 GIGABYTE = 1024**3
 
 
@@ -59,6 +59,8 @@ def bench(*, children: int, seed: int, as_of: date, only: Sequence[str] | None =
             _build_less(settings, children=children, seed=seed, as_of=as_of)
         if "dbt scale" in wanted:
             _build_more(settings, children=children, seed=seed, as_of=as_of)
+        if "truth" in wanted:
+            _tell_the_truth(settings, children=children, seed=seed, as_of=as_of)
         if "linkage" in wanted:
             _link(settings, children=children, seed=seed, as_of=as_of)
         if "linkage scale" in wanted:
@@ -190,6 +192,17 @@ def _build_more(settings: Settings, *, children: int, seed: int, as_of: date) ->
                 baseline_seconds=taken[0],
                 goal=11.0,
             )
+
+
+def _tell_the_truth(settings: Settings, *, children: int, seed: int, as_of: date) -> None:
+    """Build the county from files without mess and with it: how many indicators are the truth to the last case."""
+    from send_returns.bench.truth import against_truth
+
+    where = {"children": children, "code": code_version(), "cores": os.cpu_count()}
+    with warehouse.running(settings):
+        warehouse.migrate(settings)
+        for figure in against_truth(settings, children=children, seed=seed, as_of=as_of):
+            _line("truth", where, digits=4, baseline="the simulation's own truth", **figure)
 
 
 def _link(settings: Settings, *, children: int, seed: int, as_of: date) -> None:
