@@ -47,7 +47,7 @@ def trace(
     limit: Annotated[int, typer.Option(min=0, help="At most so many cases.")] = 20,
     output: Output = Path("output"),
 ) -> None:
-    """A cell or a figure back to rule, models, deliveries, file and row. It shows no value; each look is recorded."""
+    """A cell, whose value is not shown, or a figure, back to rule, models, deliveries and rows. Looks are recorded."""
     from send_returns import provenance
 
     if (indicator is None) == (part is None) or (part is None) != (row is None):

@@ -52,6 +52,25 @@ class Figure:
         """What a cell has in place of a number, such as `[c]`."""
         return f"[{self.status or 'x'}]"
 
+    @property
+    def is_low(self) -> bool:
+        """Whether its value rounds to nought and is not: 10 of 25,000. A growth is nought if its counts agree."""
+        return (
+            self.value is not None
+            and not self.value.quantize(Decimal("0.1"))
+            and self.numerator not in (None, 0, self.denominator)
+        )
+
+    @property
+    def cell(self) -> Decimal | str:
+        """Its value as a table has it, or the symbol that stands in its place."""
+        return self.symbol if self.value is None else "[low]" if self.is_low else self.value
+
+    def text(self, unit: str) -> str:
+        """Its value as a page has it, with its unit, or the symbol that stands in its place."""
+        cell = self.cell
+        return cell if isinstance(cell, str) else with_unit(cell, unit)
+
 
 @dataclass(frozen=True)
 class Measure:

@@ -43,7 +43,8 @@ SYMBOLS: Mapping[str, str] = {
 }
 NOTES: Mapping[str, str] = {
     "rounding": "Counts are rounded to the nearest 5, and nought is shown as nought, so parts may not add up to their"
-    " total. Percentages, rates and averages are made of the rounded counts or of at least 8 cases.",
+    " total. Percentages, rates and averages are made of the rounded counts or of at least 8 cases. Counts of what is"
+    " nobody's, such as feeds, rows of feeds and actions of a plan, are exact.",
     "symbols": "Letters in square brackets stand where no number does: "
     + " ".join(f"[{symbol}] {text}" for symbol, text in SYMBOLS.items()),
 }

@@ -127,10 +127,9 @@ def numbers(one: Figure | None) -> list[Cell]:
     """Numerator, denominator and value of a figure, each a number or the symbol that stands in its place."""
     if one is None:
         return ["[x]"] * 3
-    parts: list[Decimal | None] = [one.numerator, one.denominator, one.value]
-    if one.value is not None:  # what a shown figure does not have, it cannot have: the numerator of a median
-        return ["[z]" if part is None else part for part in parts]
-    return [one.symbol if part is None else part for part in parts]
+    # What a shown figure does not have, it cannot have: the numerator of a median.
+    symbol = one.symbol if one.value is None else "[z]"
+    return [*(symbol if part is None else part for part in (one.numerator, one.denominator)), one.cell]
 
 
 def _or_z(value: Cell | None) -> Cell:
@@ -227,7 +226,7 @@ def _words(one: Indicator) -> list[html.Text]:
     return [
         html.Link(f"{one.code}: {words['measure_name']}", f"#{one.code}"),
         indicators.period(headline) if headline else "[x]",
-        "[x]" if headline is None else indicators.with_unit(headline.value, unit) or headline.symbol,
+        "[x]" if headline is None else headline.text(unit),
         _plain(numerator),
         _plain(denominator),
         indicators.with_unit(words["country_value"], unit) or "[z]",

@@ -105,14 +105,15 @@ def count(one: Figure | None) -> Cell:
 
 def _share(parts: Sequence[Figure | None], whole: Figure | None) -> Cell:
     """Parts of a whole in per cent, of the rounded counts."""
-    numbers = [None if one is None else one.numerator for one in (*parts, whole)]
-    known = [number for number in numbers if number is not None]
-    if len(known) < len(numbers):
-        return "[c]"
+    known = [one.numerator for one in (*parts, whole) if one is not None and one.numerator is not None]
+    if len(known) < len(parts) + 1:
+        # Where one of them is hidden, so is the share; what no feed tells is no secret.
+        return "[c]" if any(one is not None and one.status == "c" for one in (*parts, whole)) else "[x]"
     *above, below = known
     if not below:
         return "[z]"
-    return min(Decimal(100), (100 * sum(above, Decimal()) / below).quantize(Decimal("0.1"), ROUND_HALF_UP))
+    share = min(Decimal(100), (100 * sum(above, Decimal()) / below).quantize(Decimal("0.1"), ROUND_HALF_UP))
+    return share if share or not any(above) else "[low]"
 
 
 def _sheet(waits: _Waits, label: str, title: str, by: str | None) -> Sheet:
@@ -163,10 +164,8 @@ def _autism(job: Job, names: Mapping[tuple[str, str], str]) -> Sheet:
         for row in found.filter(row_filter).sort(code).iter_rows(named=True):
             one = indicators.figure(row)
             name = "All" if kind == "whole" else names.get((kind, row[code]), words(row[code]))
-            numbers: list[Cell] = [
-                one.symbol if part is None else part for part in (one.denominator, one.numerator, one.value)
-            ]
-            rows.append([words(kind), name, *numbers])
+            counts = [one.symbol if part is None else part for part in (one.denominator, one.numerator)]
+            rows.append([words(kind), name, *counts, one.cell])
     return Sheet(
         "Autism 13 weeks",
         "Open referrals for suspected autism, and those past 13 weeks without a first contact",

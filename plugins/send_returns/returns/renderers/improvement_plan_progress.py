@@ -286,7 +286,7 @@ def _day(day: date | None, symbol: str = "[x]") -> Cell:
 
 def _value(one: Figure | None, symbol: str) -> list[Cell]:
     """The last day of a figure's period, and its value or the symbol in its place."""
-    return [symbol, symbol] if one is None else [one.to_on, one.symbol if one.value is None else one.value]
+    return [symbol, symbol] if one is None else [one.to_on, one.cell]
 
 
 def _page(job: Job, plan: _Plan, sheets: Sequence[Sheet]) -> bytes:

@@ -32,7 +32,6 @@ _GLANCE = ((_BETTER, "Getting better"), (_WORSE, "Getting worse"), (_SAME, "Abou
            (_UNKNOWN, "We cannot say"))  # fmt: skip
 _WHY = {
     "c": "The numbers are small. We hide them so that nobody can find out about one child.",
-    "low": "The numbers are too small to show.",
     "z": "There is nothing to count here.",
     "x": "We do not have this number yet. No record that reaches us tells it.",
 }
@@ -130,7 +129,8 @@ def _answer(
     if latest is None or latest.value is None:
         says = _WHY[latest.status if latest else "x"]
     else:
-        says = asked["says"].format(n=_plain(latest.value, unit))
+        said = asked["says"].format(n=_plain(latest, unit))
+        says = said[:1].upper() + said[1:]
     trend, change = _trend(latest, earlier, fact)
     bars = _bars(latest, earlier, fact)
     return Answer(
@@ -220,10 +220,15 @@ def _when(one: Figure) -> str:
     return f"from {long_date(start)} to {long_date(end)}"
 
 
-def _plain(value: Decimal, unit: str) -> str:
-    """A value for a sentence: whole, but for what is so small that it would be none."""
+def _plain(one: Figure, unit: str) -> str:
+    """A value for a sentence: whole, but for what would be none or all of them and is not."""
+    value = one.value or Decimal()
     whole = value.quantize(Decimal(1), ROUND_HALF_UP)
-    return f"{whole}" if unit != "percent" or whole or not value else "less than one"
+    if unit == "percent" and not whole and (value or one.is_low):
+        return "less than one"
+    if unit == "percent" and whole == 100 and (value != whole or one.numerator != one.denominator):
+        return "more than 99"
+    return f"{whole}"
 
 
 def _exact(value: Decimal, unit: str) -> str:
@@ -352,7 +357,7 @@ def _symbols(figure: Figure, unit: str) -> list[str]:
     symbol = figure.status or "z"
     counts = ["z" if figure.value is not None and n is None else symbol if n is None else f"{n:.0f}"
               for n in (figure.numerator, figure.denominator)]  # fmt: skip
-    value = symbol if figure.value is None else f"{figure.value:.1f}"
+    value = symbol if figure.value is None else "low" if figure.is_low else f"{figure.value:.1f}"
     return [*counts, value if unit == "percent" else "z", value if unit == "weeks" else "z"]
 
 
