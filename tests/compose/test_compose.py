@@ -20,6 +20,7 @@ from send_returns import warehouse
 from send_returns.orchestration import environment, lifeline, supervise
 from send_returns.orchestration.server_secrets import write_secrets
 from send_returns.settings import PROJECT, Settings, load
+from send_returns.warehouse import embedded
 from send_returns.warehouse.embedded import AIRFLOW, CONFIGURATION
 
 FILE = PROJECT / "docker-compose.yml"
@@ -72,6 +73,48 @@ def test_postgres_logs_no_text_that_can_carry_data(compose: dict[str, Any]) -> N
     for name, value in CONFIGURATION.items():
         if name.startswith("log_") or name == "client_connection_check_interval":
             assert f"{name}={value}" in given
+
+
+@pytest.mark.slow
+def test_what_runs_is_no_superusers(compose: dict[str, Any], tmp_path: Path) -> None:
+    service = compose["services"]["postgres"]
+    [mounted] = service["configs"]
+    assert mounted["target"] == "/docker-entrypoint-initdb.d/owner.sql"
+    assert service["environment"]["POSTGRES_USER"] != "send_returns"
+    (tmp_path / "owner.sql").write_text(compose["configs"][mounted["source"]]["content"].replace("$$", "$"))
+    (tmp_path / "password").write_text("of the owner")
+    settings = Settings(home=tmp_path / "home")
+    settings.home.mkdir(mode=0o700)
+    warehouse.ensure_server(settings)
+    try:
+        port = str(embedded.port(settings))
+        host = {"PGHOST": "127.0.0.1", "PGPORT": port, "PATH": os.environ["PATH"]}
+        admin = host | {"PGUSER": embedded.ADMIN, "PGPASSWORD": embedded.secret(settings, "postgres_admin")}
+        owner = host | {"PGUSER": "send_returns", "PGPASSWORD": "of the owner", "PGDATABASE": "send_returns"}
+
+        def psql(environment: dict[str, str], *arguments: str) -> str:
+            command = [
+                str(warehouse.psql_path()),
+                "--no-psqlrc",
+                "--tuples-only",
+                "--no-align",
+                "-v",
+                "ON_ERROR_STOP=1",
+            ]
+            return subprocess.run(
+                [*command, *arguments], env=environment, check=True, capture_output=True, text=True
+            ).stdout.strip()
+
+        # The embedded server has both already.
+        gone = ["drop database send_returns with (force)", "drop database airflow", "drop role send_returns"]
+        psql(admin | {"PGDATABASE": "postgres"}, *(part for one in gone for part in ("-c", one)))
+        given = {"PGDATABASE": "postgres", "OWNER_PASSWORD_FILE": str(tmp_path / "password")}
+        psql(admin | given, "-f", str(tmp_path / "owner.sql"))
+        query = "select rolsuper, rolcreaterole, rolcreatedb from pg_roles where rolname = current_user"
+        assert psql(owner, "-c", query) == "f|t|t"
+        assert psql(owner, "-c", "select has_database_privilege('public', 'send_returns', 'temporary')") == "f"
+    finally:
+        warehouse.stop_server(settings, remove=True)
 
 
 def test_no_secret_and_no_default_password_is_in_it(compose: dict[str, Any]) -> None:

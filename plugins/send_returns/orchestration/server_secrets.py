@@ -29,6 +29,7 @@ def write_secrets(folder: Path) -> list[str]:
         "airflow_api_secret_key": secrets.token_urlsafe(32),
         "airflow_fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "airflow_jwt_secret": secrets.token_urlsafe(64),
+        "postgres_admin_password": secrets.token_urlsafe(32),
     }
     written = []
     for group in (database, *({name: key} for name, key in keys.items())):
