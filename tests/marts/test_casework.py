@@ -112,7 +112,6 @@ def test_every_row_of_the_casework_is_in_its_fact(county: County) -> None:
         "fct_ehc_assessment": "sen2__assessment",
         "fct_ehc_advice": "ehc_casework__advice",
         "fct_ehc_plan_version": "ehc_casework__plan",
-        "fct_annual_review": "ehc_casework__review",
         "fct_panel_decision": "ehc_casework__panel_decision",
     }
     with connect(county.settings) as connection:
@@ -122,6 +121,25 @@ def test_every_row_of_the_casework_is_in_its_fact(county: County) -> None:
             ).fetchone()
             assert counts is not None
             assert counts[0] == counts[1] > 0, fact
+        # Of reviews there are more: those that come next and that no supplier has yet.
+        reviews = connection.execute(
+            "select count(review_kind), count(*),"
+            " count(*) filter (where review_kind is null and meeting_on is not null),"
+            " (select count(*) from raw_council.ehc_casework__review) from candidate_marts.fct_annual_review"
+        ).fetchone()
+    assert reviews is not None
+    assert reviews[0] == reviews[3] < reviews[1]
+    assert reviews[2] == 0
+
+
+def test_every_plan_in_force_has_one_review_to_come(county: County) -> None:
+    with connect(county.settings) as connection:
+        rows = connection.execute(
+            "select coming, count(*) from (select count(*) filter (where review.meeting_on is null) as coming"
+            " from candidate_intermediate.int_annual_review__dated as review"
+            " where plan_ceased_on is null group by case_id) as plan group by 1"
+        ).fetchall()
+    assert [coming for coming, _ in rows] == [1]
 
 
 def test_facts_count_what_the_indicators_count(county: County) -> None:

@@ -59,6 +59,11 @@ def test_an_outcome_is_what_the_days_say(county: County) -> None:
             " bool_or(stopped_on <= due_on), bool_and(stopped_on is null), bool_and(as_of_on > due_on)"
             " from candidate_marts.fct_clock where clock <> 'CLK04' group by outcome"
         ).fetchall()
+        least_times = connection.execute(
+            "select outcome, bool_and(stopped_on >= due_on), bool_and(stopped_on is null)"
+            " from candidate_marts.fct_clock where clock = 'CLK04' group by outcome order by outcome"
+        ).fetchall()
+    assert least_times == [("in_time", True, False), ("running", None, True)]
     found = {outcome: facts for outcome, _, *facts in rows}
     assert set(found) == {"exempt", "in_time", "late", "running", "overdue"}
     assert found["exempt"][:2] == [True, True]

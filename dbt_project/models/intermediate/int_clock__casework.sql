@@ -1,11 +1,12 @@
--- What is not owed has no clock: a request that was withdrawn, a review of a plan that ended before it was due. An extract has every open
--- case and plan in force, so what is in an earlier one alone is open no more; it stays overdue where it was so when it was last told of.
+-- What is not owed has no clock: a request that was withdrawn by its last day, a review of a plan that ended before it was due. What was
+-- still owed on that day and ended without it stays overdue. An extract has every open case and plan in force, so what is in an earlier one
+-- alone is open no more; it stays overdue where it was so when it was last told of.
 with ehc_case as (
     select
         told.*,
         coalesce(told.reference_on = max(told.reference_on) over (), false) as is_in_latest_extract,
         coalesce(told.assess_outcome, 'A') as assess_state,
-        coalesce(told.issue_outcome, 'A') as issue_state,
+        case when told.assess_outcome = 'W' then 'W' else coalesce(told.issue_outcome, 'A') end as issue_state,
         case when told.assess_outcome in ('Y', 'N', 'H') then told.assess_decided_on end as told_on,
         case when told.issue_outcome = 'Y' then told.issue_decided_on end as final_on,
         case when told.issue_outcome = 'N' then told.issue_decided_on end as refused_on
@@ -31,54 +32,61 @@ of_case as (
         timed.stopped_on,
         timed.exemption,
         ehc_case.reference_on,
-        ehc_case.is_in_latest_extract,
-        ehc_case.closed_on as ended_on
+        ehc_case.is_in_latest_extract as is_taken_for_open,
+        ehc_case.closed_on - 1 as owed_until_on
     from ehc_case
     cross join
         lateral (
             values
             (
-                'CLK01', '', ehc_case.route = 'request' and ehc_case.assess_state <> 'W',
+                'CLK01', '', ehc_case.route = 'request', ehc_case.assess_state,
                 ehc_case.received_on, ehc_case.told_on,
                 case when ehc_case.has_assess_exception then 'regulation 5(4)' end
             ),
             (
-                'CLK03', '', ehc_case.route = 'request' and ehc_case.issue_state = 'N',
+                'CLK03', '', ehc_case.route = 'request' and ehc_case.issue_state = 'N', ehc_case.issue_state,
                 ehc_case.received_on, ehc_case.refused_on,
                 case when ehc_case.has_issue_exception then coalesce(ehc_case.issue_exception, 'regulation 10(4)') end
             ),
             (
-                'CLK04', '', ehc_case.route <> 'transfer_in' and ehc_case.issue_state in ('Y', 'A'),
-                ehc_case.draft_on, ehc_case.final_on,
+                'CLK04', '',
+                ehc_case.route <> 'transfer_in'
+                and (ehc_case.issue_state = 'Y' or (ehc_case.issue_state = 'A' and ehc_case.closed_on is null)),
+                ehc_case.issue_state, ehc_case.draft_on, ehc_case.final_on,
                 null
             ),
             (
                 'CLK05', '',
-                ehc_case.route = 'request' and ehc_case.assess_state in ('Y', 'A', 'H') and ehc_case.issue_state in ('Y', 'A'),
+                ehc_case.route = 'request' and ehc_case.assess_state <> 'N' and ehc_case.issue_state <> 'N', ehc_case.issue_state,
                 ehc_case.received_on, ehc_case.final_on,
                 case when ehc_case.has_issue_exception then coalesce(ehc_case.issue_exception, 'regulation 13(3)') end
             ),
             (
-                'CLK22', 'decide', ehc_case.route = 'reassessment' and ehc_case.assess_state <> 'W',
+                'CLK22', 'decide', ehc_case.route = 'reassessment', ehc_case.assess_state,
                 ehc_case.received_on, ehc_case.told_on,
                 null
             ),
             (
                 'CLK22', 'final',
-                ehc_case.route = 'reassessment' and ehc_case.assess_state = 'Y' and ehc_case.issue_state in ('Y', 'A'),
+                ehc_case.route = 'reassessment' and ehc_case.assess_state = 'Y' and ehc_case.issue_state <> 'N', ehc_case.issue_state,
                 ehc_case.told_on, ehc_case.final_on,
                 case when ehc_case.has_issue_exception then coalesce(ehc_case.issue_exception, 'regulation 27') end
             ),
             (
-                'CLK23', '', ehc_case.route = 'transfer_in' and ehc_case.assess_state <> 'W',
+                'CLK23', '', ehc_case.route = 'transfer_in', ehc_case.assess_state,
                 ehc_case.received_on, ehc_case.told_on,
                 null
             )
-        ) as timed (clock, part, is_owed, started_on, stopped_on, exemption)
+        ) as timed (clock, part, is_owed, state, started_on, stopped_on, exemption)
     where
         timed.is_owed
         and timed.started_on is not null
-        and (timed.stopped_on is not null or ehc_case.closed_on is null)
+        -- Of a decision without its day, or a withdrawal without its own, nobody knows whether it came in time.
+        and (
+            timed.stopped_on is not null
+            or (ehc_case.closed_on is null and timed.state <> 'W')
+            or (ehc_case.closed_on is not null and timed.state in ('A', 'W'))
+        )
 ),
 
 of_advice as (
@@ -91,14 +99,14 @@ of_advice as (
         advice.received_on as stopped_on,
         case when advice.is_required then advice.exception else 'regulation 6(4)' end as exemption,
         advice.reference_on,
-        advice.is_in_latest_extract,
-        cast(null as date) as ended_on
+        advice.is_in_latest_extract as is_taken_for_open,
+        ehc_case.closed_on - 1 as owed_until_on
     from advice
     left join ehc_case
         on advice.case_id = ehc_case.case_id
     where
         advice.requested_on is not null
-        and (advice.received_on is not null or coalesce(ehc_case.assess_state, 'Y') <> 'W')
+        and (advice.received_on is not null or ehc_case.closed_on is not null or coalesce(ehc_case.issue_state, 'A') <> 'W')
 ),
 
 of_review as (
@@ -111,8 +119,8 @@ of_review as (
         timed.stopped_on,
         cast(null as text) as exemption,
         review.reference_on,
-        review.is_in_latest_extract,
-        review.plan_ceased_on as ended_on
+        review.is_in_latest_extract as is_taken_for_open,
+        review.plan_ceased_on as owed_until_on
     from {{ ref('int_annual_review__dated') }} as review
     cross join
         lateral (
@@ -139,9 +147,9 @@ of_transfer as (
         transfer.started_on,
         transfer.final_on as stopped_on,
         cast(null as text) as exemption,
-        cast(null as date) as reference_on,
-        true as is_in_latest_extract,
-        cast(null as date) as ended_on
+        transfer.reference_on,
+        transfer.is_taken_for_open,
+        cast(null as date) as owed_until_on
     from {{ ref('int_phase_transfer__dated') }} as transfer
     where transfer.clock is not null
 ),
@@ -162,19 +170,31 @@ started as (
 ),
 
 dated as (
-    {{ with_due_dates('started') }}
+    {{ with_due_dates('started', also=['reference_on', 'is_taken_for_open', 'owed_until_on']) }}
+),
+
+judged as (
+    select
+        dated.*,
+        coalesce(dated.stopped_on is null and dated.owed_until_on < dated.due_on, false) as is_ended_in_time
+    from dated
 )
 
-select dated.*
-from dated
-inner join started
-    on
-        dated.clock = started.clock
-        and dated.part = started.part
-        and dated.subject_id = started.subject_id
+-- A request for advice is a fact of its own: where its case ended first, it is excused, and not gone.
+select
+    judged.clock,
+    judged.part,
+    judged.person_id,
+    judged.subject_id,
+    judged.started_on,
+    judged.due_on,
+    judged.stopped_on,
+    judged.is_exempt or judged.is_ended_in_time as is_exempt,
+    coalesce(judged.exemption, case when judged.is_ended_in_time then 'case ended in time without it' end) as exemption
+from judged
 where
-    dated.stopped_on is not null
+    judged.stopped_on is not null
     or (
-        (started.is_in_latest_extract or dated.due_on <= started.reference_on)
-        and coalesce(started.ended_on >= dated.due_on, true)
+        (judged.is_taken_for_open or judged.due_on <= judged.reference_on)
+        and (judged.clock = 'CLK02' or not judged.is_ended_in_time)
     )

@@ -64,6 +64,10 @@ request_due as (
     group by clock.subject_id
 ),
 
+very_late as (
+    select {{ threshold('plan_long_overdue') }} as over_days
+),
+
 of_request as (
     select
         'sen2' as feed,
@@ -75,6 +79,7 @@ of_request as (
         case when measured.has_denominator then 1 end as denominator,
         measured.amount
     from request
+    cross join very_late
     left join request_due as due
         on request.request_key = due.subject_id
     cross join
@@ -90,7 +95,7 @@ of_request as (
             ),
             (
                 'EHC03', request.assessment_outcome = 'Y' and not request.has_exception, request.assessment_outcome_on,
-                true, request.assessment_outcome_on - request.received_on > 7 * 52, true, null
+                true, request.assessment_outcome_on - request.received_on > very_late.over_days, true, null
             ),
             (
                 'EHC05', request.request_outcome in ('Y', 'N'), request.request_outcome_on,
@@ -323,6 +328,7 @@ of_census as (
         and {{ is_open('plan.started_on', 'plan.ceased_on', 'term.census_on') }}
 ),
 
+-- A year's transfers are counted when the feed tells of them to their last day.
 of_transfer as (
     select
         case clock.clock when 'CLK13' then 'PT01' when 'CLK14' then 'PT02' else 'PT03' end as measure,
@@ -331,6 +337,10 @@ of_transfer as (
         clock.subject_id,
         coalesce(clock.stopped_on <= clock.due_on, false)::integer as is_met
     from {{ ref('int_clock__casework') }} as clock
+    inner join told_of
+        on
+            told_of.feed = case clock.clock when 'CLK15' then 'ehc_casework' else 'sen2' end
+            and clock.due_on between told_of.told_from_on and told_of.latest_on
     where clock.clock in ('CLK13', 'CLK14', 'CLK15')
 ),
 

@@ -1,10 +1,12 @@
 -- The return knows transfers by the day that the amended plan is due, which is one of two days of the year; the casework knows those
--- between settings after 16 by the day of the move. A plan that had ceased by the day it was due is not owed.
+-- between settings after 16 by the day of the move. A plan that had ceased by the day it was due is not owed. The return is one of each
+-- January: of an amended plan that falls due after it, it cannot tell that it was not sent, so once that day is past nobody knows.
 with returned as (
     select distinct on (person.person_id, plan.transfer_due_on)
         person.person_id,
         plan.transfer_due_on,
-        plan.transfer_final_on
+        plan.transfer_final_on,
+        person.reference_on
     from {{ ref('stg_sen2__active_plan') }} as plan
     inner join {{ ref('stg_sen2__request') }} as request
         on
@@ -23,18 +25,40 @@ with returned as (
         plan._row_number asc
 ),
 
+ended as (
+    select distinct on (plan.case_id)
+        plan.case_id,
+        plan.ceased_on
+    from {{ ref('stg_ehc_casework__plan') }} as plan
+    order by plan.case_id asc, plan.final_on desc nulls last, plan.draft_on desc nulls last, plan.plan_id asc
+),
+
+latest as (
+    select max(plan.reference_on) as reference_on
+    from {{ ref('stg_ehc_casework__plan') }} as plan
+),
+
 moved as (
     select distinct on (plan.case_id, plan.transfer_on)
         ehc_case.person_id,
         plan.case_id,
         plan.transfer_on,
-        plan.final_on
+        {{ clock_due_on('plan.transfer_on', 'parameter', 'null::date') }} as transfer_due_on,
+        plan.final_on,
+        ended.ceased_on,
+        plan.reference_on,
+        coalesce(plan.reference_on = latest.reference_on, false) as is_in_latest_extract
     from {{ ref('stg_ehc_casework__plan') }} as plan
+    cross join latest
+    inner join ended
+        on plan.case_id = ended.case_id
+    inner join {{ ref('clock_parameters') }} as parameter
+        on
+            parameter.clock = 'CLK15'
+            and plan.transfer_on between parameter.in_force_from_on and coalesce(parameter.in_force_to_on, plan.transfer_on)
     left join {{ ref('stg_ehc_casework__case') }} as ehc_case
         on plan.case_id = ehc_case.case_id
-    where
-        plan.transfer_kind = 'between_post16'
-        and plan.transfer_on is not null
+    where plan.transfer_kind = 'between_post16'
     order by plan.case_id asc, plan.transfer_on asc, plan.final_on asc nulls last, plan.plan_id asc
 )
 
@@ -44,7 +68,9 @@ select
     concat_ws('/', 'sen2', returned.person_id, returned.transfer_due_on) as transfer_key,
     date_trunc('year', returned.transfer_due_on)::date as started_on,
     returned.transfer_due_on as due_on,
-    returned.transfer_final_on as final_on
+    returned.transfer_final_on as final_on,
+    returned.reference_on,
+    returned.transfer_due_on >= {{ as_of() }} as is_taken_for_open
 from returned
 left join {{ ref('clock_parameters') }} as parameter
     on
@@ -66,6 +92,9 @@ select
     moved.person_id,
     concat_ws('/', 'casework', moved.case_id, moved.transfer_on) as transfer_key,
     moved.transfer_on as started_on,
-    null::date as due_on,
-    moved.final_on
+    moved.transfer_due_on as due_on,
+    moved.final_on,
+    moved.reference_on,
+    moved.is_in_latest_extract as is_taken_for_open
 from moved
+where coalesce(moved.ceased_on > moved.transfer_due_on, true)

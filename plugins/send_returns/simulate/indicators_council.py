@@ -268,6 +268,11 @@ def _plans(frames: Frames, year: Period, as_of: date, people: int) -> list[Measu
 
 def _advice(frames: Frames, year: Period) -> list[Measure]:
     needed = frames["advice"].filter("required", pl.col("exception").is_null())
+    # Advice that was still to come when the case ended without a plan, and was not due yet, is wanted no more.
+    ended = frames["cases"].select("case", "closed")
+    needed = needed.join(ended, on="case", how="left").filter(
+        pl.col("received").is_not_null() | pl.col("closed").is_null() | (pl.col("closed") > pl.col("due"))
+    )
     counted = needed.filter(within("due", year) | within("received", year))
     in_time = _known(days_until("requested", "received") <= WEEKS_6)
     bodies = {"EHC12": "educational_psychology", "EHC13": "health", "EHC14": "social_care"}
@@ -285,7 +290,14 @@ def _advice(frames: Frames, year: Period) -> list[Measure]:
 
 def _reviews(frames: Frames, year: Period, extract: date) -> list[Measure]:
     reviews = frames["reviews"]
-    due = reviews.filter(
+    # A plan that ended without a review, but after its first was due, was due one all the same.
+    unreviewed = (
+        frames["plans"]
+        .filter(pl.col("ceased").is_not_null())
+        .join(reviews.select(case="plan_case"), on="case", how="anti")
+        .select("born", "ceased", due=pl.col("issued").dt.offset_by("12mo"), met=pl.lit(None, pl.Date))
+    )
+    due = pl.concat([reviews.select(unreviewed.columns), unreviewed]).filter(
         within("due", year),
         pl.col("ceased").is_null() | (pl.col("ceased") >= pl.col("due")),
         pl.col("born").dt.offset_by(_UNDER_5) <= pl.col("due"),
