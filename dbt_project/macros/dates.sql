@@ -28,6 +28,11 @@
     ({{ age_at(born_on, school_year_eve(day)) }} between 5 and 15)
 {%- endmacro %}
 
+{#- The end of the latest month that had ended by `day`. -#}
+{% macro last_month_end(day) -%}
+    (date_trunc('month', {{ day }} + 1) - interval '1 day')::date
+{%- endmacro %}
+
 {#-
     The first day of what the registers tell: SEN2 and the council's registers have what went on since 1 January of the year before, the CIN
     census what was open since 1 April before the last whole year of it. Of earlier days they tell only a part.

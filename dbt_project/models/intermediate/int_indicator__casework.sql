@@ -176,17 +176,20 @@ of_advice as (
     where date_trunc(kind.unit, advice.received_on) <> date_trunc(kind.unit, advice.due_on)
 ),
 
+-- A draft for which no advice was asked has none of it; a plan from another authority was drafted there.
 of_draft as (
     select
         'EHC15' as measure,
         ehc_case.draft_on as counted_on,
         ehc_case.person_id,
         ehc_case.case_id as subject_id,
-        bool_and(not advice.is_required or coalesce(advice.received_on <= ehc_case.draft_on, false))::integer as is_met
+        coalesce(bool_and(not advice.is_required or coalesce(advice.received_on <= ehc_case.draft_on, false)), false)::integer as is_met
     from {{ ref('stg_ehc_casework__case') }} as ehc_case
-    inner join {{ ref('stg_ehc_casework__advice') }} as advice
+    left join {{ ref('stg_ehc_casework__advice') }} as advice
         on ehc_case.case_id = advice.case_id
-    where ehc_case.draft_on is not null
+    where
+        ehc_case.draft_on is not null
+        and ehc_case.route <> 'transfer_in'
     group by ehc_case.case_id, ehc_case.draft_on, ehc_case.person_id
 ),
 
@@ -212,7 +215,9 @@ of_review as (
     inner join {{ ref('int_annual_review__dated') }} as review
         on clock.subject_id = review.review_id
     where
-        clock.clock in ('CLK08', 'CLK09', 'CLK10', 'CLK12')
+        clock.clock in ('CLK09', 'CLK10', 'CLK12')
+        -- A report that is not yet due is neither in time nor late.
+        or (clock.clock = 'CLK08' and clock.due_on <= review.reference_on)
         or (
             clock.clock = 'CLK06'
             and coalesce(review.plan_ceased_on >= clock.due_on, true)
@@ -294,23 +299,46 @@ of_population as (
         population.estimated_year desc
 ),
 
--- The return says who was open; their ages are those of its day.
+-- The return tells once a year who was open; the casework tells it of the end of every month.
+open_started as (
+    select
+        parameter.clock,
+        parameter.part,
+        ehc_case.person_id,
+        ehc_case.case_id as subject_id,
+        ehc_case.received_on as started_on,
+        null::date as stopped_on,
+        false as is_exempt,
+        null::text as exemption
+    from {{ ref('stg_ehc_casework__case') }} as ehc_case
+    cross join (values ('CLK05', '')) as parameter (clock, part)
+    where
+        ehc_case.assess_outcome = 'Y'
+        and ehc_case.route = 'request'
+        and not ehc_case.has_issue_exception
+),
+
+open_clock as (
+    {{ with_due_dates('open_started') }}
+),
+
 of_open_case as (
     select
-        request.person_id,
-        request.request_key as subject_id,
-        coalesce(due.plan_due_on < least(told_of.latest_on, {{ as_of() }}), false)::integer as is_met
-    from request
+        ehc_case.person_id,
+        ehc_case.case_id as subject_id,
+        next_month.first_on::date - 1 as counted_on,
+        coalesce(clock.due_on < next_month.first_on::date - 1, false)::integer as is_met
+    from open_clock as clock
+    inner join {{ ref('stg_ehc_casework__case') }} as ehc_case
+        on clock.subject_id = ehc_case.case_id
     inner join told_of
-        on told_of.feed = 'sen2'
-    left join request_due as due
-        on request.request_key = due.subject_id
-    where
-        request.request_outcome = 'Y'
-        and coalesce(request.assessment_outcome, 'A') = 'A'
-        and request.is_in_latest_return
-        and not request.is_exported
-        and not request.has_exception
+        on told_of.feed = 'ehc_casework'
+    cross join
+        lateral generate_series(
+            date_trunc('month', greatest(ehc_case.assess_decided_on, told_of.told_from_on)) + interval '1 month',
+            least(ehc_case.issue_decided_on, ehc_case.closed_on, told_of.told_to_on + 1, ehc_case.reference_on + 1),
+            interval '1 month'
+        ) as next_month (first_on)
 ),
 
 of_census as (
@@ -458,7 +486,7 @@ counted as (
     select
         'EHC07' as measure,
         null as period_kind,
-        {{ as_of() }} as counted_on,
+        of_open_case.counted_on,
         of_open_case.person_id,
         of_open_case.subject_id,
         of_open_case.is_met as numerator,

@@ -1,8 +1,51 @@
 -- What is counted of enquiries, complaints, mediation, appeals and the Ombudsman, and of the priority action plan. The register of plans
--- leaves out what ended long ago: before the first end that it tells of, it cannot say how many plans there were.
+-- leaves out what ended long ago: before the first end that it tells of, it cannot say how many plans there were. What no extract has
+-- told of yet did not fail to happen: counted are days up to the end of the last month that had ended by the latest extract.
 with known as (
-    select date_trunc('month', min(least(plan.replaced_on, plan.ceased_on)))::date as known_from_on
+    select
+        date_trunc('month', min(least(plan.replaced_on, plan.ceased_on)))::date as known_from_on,
+        {{ last_month_end('max(plan.reference_on)') }} as known_to_on
     from {{ ref('stg_ehc_casework__plan') }} as plan
+),
+
+told as (
+    select
+        register.feed,
+        max(register.reference_on) as latest_on,
+        {{ last_month_end('max(register.reference_on)') }} as told_to_on
+    from (
+        select
+            'disputes' as feed,
+            complaint.reference_on
+        from {{ ref('stg_disputes__complaint') }} as complaint
+        union all
+        select
+            'disputes' as feed,
+            appeal.reference_on
+        from {{ ref('stg_disputes__appeal') }} as appeal
+        union all
+        select
+            'disputes' as feed,
+            mediation.reference_on
+        from {{ ref('stg_disputes__mediation') }} as mediation
+        union all
+        select
+            'disputes' as feed,
+            ombudsman.reference_on
+        from {{ ref('stg_disputes__ombudsman') }} as ombudsman
+        union all
+        select
+            'contact_log' as feed,
+            enquiry.reference_on
+        from {{ ref('stg_contact_log__enquiry') }} as enquiry
+        union all
+        select
+            'contact_log' as feed,
+            sendiass.reference_on
+        from {{ ref('stg_contact_log__sendiass_case') }} as sendiass
+    ) as register
+    where register.reference_on is not null
+    group by register.feed
 ),
 
 -- Periods with the day of the spring census in their year.
@@ -20,10 +63,11 @@ period as (
     where
         period.period_kind in ('calendar_year', 'quarter', 'month')
         and period.period_from_on >= coalesce(known.known_from_on, period.period_from_on)
+        and period.period_to_on <= known.known_to_on
 ),
 
 -- Of what happens for so many plans: whether it is the plans in January, and since when its register tells of it.
-rate as (
+begun as (
     select
         'C01' as measure,
         false as is_of_january,
@@ -47,6 +91,17 @@ rate as (
         true as is_of_january,
         min(mediation.contacted_on) as told_from_on
     from {{ ref('stg_disputes__mediation') }} as mediation
+),
+
+rate as (
+    select
+        begun.measure,
+        begun.is_of_january,
+        begun.told_from_on,
+        told.told_to_on
+    from begun
+    inner join told
+        on case begun.measure when 'C06' then 'contact_log' else 'disputes' end = told.feed
 ),
 
 held as (
@@ -86,7 +141,7 @@ stock as (
         1 as denominator
     from period
     inner join rate
-        on period.period_to_on >= rate.told_from_on
+        on period.period_to_on between rate.told_from_on and rate.told_to_on
     inner join held
         on case when rate.is_of_january then period.census_on else period.period_to_on end = held.day_on
     where period.period_kind = 'calendar_year' and rate.measure <> 'C06'
@@ -100,7 +155,7 @@ stock as (
         held_then.plans as denominator
     from period
     inner join rate
-        on period.period_to_on >= rate.told_from_on
+        on period.period_to_on between rate.told_from_on and rate.told_to_on
     inner join held_then
         on case when rate.is_of_january then period.census_on else period.period_to_on end = held_then.day_on
     where period.period_kind <> 'calendar_year' or rate.measure = 'C06'
@@ -205,6 +260,10 @@ counted as (
         coalesce(enquiry.is_answered_in_time, false)::integer as numerator,
         1 as denominator
     from {{ ref('int_enquiry__timed') }} as enquiry
+    inner join told
+        on
+            told.feed = 'contact_log'
+            and enquiry.due_on <= told.latest_on
     union all
     select
         'C06' as measure,
@@ -243,7 +302,7 @@ counted as (
             and day.period_to_on = period.period_to_on
     inner join rate
         on
-            period.period_to_on >= rate.told_from_on
+            period.period_to_on between rate.told_from_on and rate.told_to_on
             and rate.is_of_january
     union all
     select
@@ -311,6 +370,10 @@ counted as (
         coalesce(clock.stopped_on <= clock.due_on, false)::integer as numerator,
         1 as denominator
     from {{ ref('int_clock__disputes') }} as clock
+    inner join told
+        on
+            told.feed = 'disputes'
+            and clock.due_on <= told.latest_on
     where clock.clock = 'CLK18'
     union all
     select
@@ -338,4 +401,10 @@ select
     null::text as provider,
     null::text as placement_type
 from counted
-where counted.counted_on <= {{ as_of() }}
+left join told
+    on
+        case
+            when counted.measure in ('C05', 'C06') then 'contact_log'
+            when counted.measure <> 'G05' then 'disputes'
+        end = told.feed
+where counted.counted_on <= coalesce(told.told_to_on, {{ as_of() }})

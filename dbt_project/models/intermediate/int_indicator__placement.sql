@@ -4,7 +4,8 @@ with named as (
     select
         detail._delivery_id,
         detail.sen2_named_plan_id,
-        min(detail.urn) as urn
+        min(detail.urn) as urn,
+        min(detail.ukprn) as ukprn
     from {{ ref('stg_sen2__plan_detail') }} as detail
     where detail.placement_rank = 1
     group by detail._delivery_id, detail.sen2_named_plan_id
@@ -15,8 +16,13 @@ plan as (
         active.person_id,
         child.age_years,
         {{ is_school_age('child.date_of_birth_on', as_of()) }} as is_school_age,
-        named.urn as named_urn,
-        placement.person_id is not null as is_placed,
+        named.urn is not null or named.ukprn is not null as is_named,
+        -- A college may be named by one number and attended by the other.
+        case
+            when named.urn is not null and placement.urn is not null then named.urn = placement.urn
+            else coalesce(named.ukprn, named_place.ukprn) = coalesce(placement.ukprn, attended.ukprn)
+        end as is_named_attended,
+        coalesce(placement.placement_type <> 'out_of_school', placement.person_id is not null) as is_in_a_place,
         placement.urn,
         placement.sen_setting,
         placement.placement_type,
@@ -30,6 +36,10 @@ plan as (
             and active.sen2_named_plan_id = named.sen2_named_plan_id
     left join {{ ref('int_placement__current') }} as placement
         on active.person_id = placement.person_id
+    left join {{ ref('stg_gias__establishment') }} as named_place
+        on named.urn = named_place.urn
+    left join {{ ref('stg_gias__establishment') }} as attended
+        on placement.urn = attended.urn
 ),
 
 plan_measure as (
@@ -42,13 +52,14 @@ plan_measure as (
     cross join
         lateral (
             values
-            ('P02', plan.named_urn is not null, plan.named_urn = plan.urn),
-            ('P04', plan.is_school_age, not plan.is_placed or plan.placement_type = 'out_of_school'),
+            ('P02', plan.is_named, plan.is_named_attended),
+            ('P04', plan.is_school_age, not plan.is_in_a_place),
             ('P05_mainstream', true, plan.placement_type = 'mainstream'),
             ('P05_special', true, plan.placement_type = 'special'),
             ('P05_independent_special', true, plan.placement_type = 'independent_special'),
             ('E01', true, plan.sen_setting = 'EHE'),
-            ('D01', plan.age_years between 16 and 25, plan.sen_setting is distinct from 'NEET'),
+            -- Who has no place, or is out of education for another reason or with notice of the plan's end, is not in it either.
+            ('D01', plan.age_years between 16 and 25, plan.is_in_a_place),
             ('D02', plan.age_years between 16 and 25, plan.work_based = 'S')
         ) as measured (measure, is_asked, is_counted)
     where measured.is_asked
@@ -64,27 +75,56 @@ month_end as (
         and period.period_to_on >= {{ registers_since() }}
 ),
 
+-- A case ends with its latest plan.
+ended as (
+    select distinct on (version.case_id)
+        version.case_id,
+        version.ceased_on
+    from {{ ref('stg_ehc_casework__plan') }} as version
+    where version.final_on is not null
+    order by
+        version.case_id asc,
+        version.final_on desc,
+        version.plan_id desc
+),
+
 agreed as (
     select
         month_end.day_on,
         month_end.is_headline,
         decision.decision_id,
+        decision.decided_on,
         ehc_case.person_id,
+        coalesce(ehc_case.person_id, decision.case_id, decision.decision_id) as child,
         kind.placement_type,
-        month_end.day_on - decision.decided_on as days,
         coalesce(decision.placed_on > month_end.day_on, true) as is_waiting
     from {{ ref('stg_ehc_casework__panel_decision') }} as decision
     left join {{ ref('stg_ehc_casework__case') }} as ehc_case
         on decision.case_id = ehc_case.case_id
+    left join ended
+        on decision.case_id = ended.case_id
     left join {{ ref('placement_types') }} as kind
         on
             decision.specialist_need = kind.pattern
             and kind.compared = 'place agreed'
     inner join month_end
-        on {{ is_open('decision.decided_on', 'decision.withdrawn_on', 'month_end.day_on') }}
+        on {{ is_open('decision.decided_on', 'least(decision.withdrawn_on, ended.ceased_on)', 'month_end.day_on') }}
     where
         decision.decision = 'agreed'
         and decision.specialist_need is not null
+),
+
+-- Of a child for whom several places were agreed the latest decision says which is waited for, and the earliest without a place since when.
+awaited as (
+    select distinct on (agreed.day_on, agreed.child)
+        agreed.*,
+        agreed.day_on - min(agreed.decided_on) filter (where agreed.is_waiting) over (partition by agreed.day_on, agreed.child) as days
+    from agreed
+    order by
+        agreed.day_on asc,
+        agreed.child asc,
+        agreed.decided_on desc,
+        agreed.decision_id desc
 ),
 
 taught as (
@@ -114,8 +154,12 @@ home as (
         entry.sen_provision in ('E', 'K') as has_sen,
         entry.ended_on <= (
             entry.started_on + make_interval(months => {{ threshold('home_education_return') }})
-        )::date as has_returned
+        )::date
+        -- Who is too old for school left home education for something else.
+        and coalesce({{ is_school_age('child.date_of_birth_on', 'entry.ended_on') }}, true) as has_returned
     from {{ ref('int_home_education__entered') }} as entry
+    left join {{ ref('int_child__identified') }} as child
+        on entry.person_id = child.person_id
     where entry.started_on <= {{ as_of() }}
 ),
 
@@ -152,30 +196,30 @@ union all
 select
     'P01_waiting' as measure,
     null::text as period_kind,
-    agreed.day_on as counted_on,
-    agreed.person_id,
-    agreed.decision_id as subject_id,
-    agreed.is_waiting::integer::numeric as numerator,
+    awaited.day_on as counted_on,
+    awaited.person_id,
+    awaited.child as subject_id,
+    awaited.is_waiting::integer::numeric as numerator,
     1::numeric as denominator,
     null::numeric as amount,
     null::text as provider,
-    agreed.placement_type
-from agreed
-where agreed.is_headline
+    awaited.placement_type
+from awaited
+where awaited.is_headline
 union all
 select
     'P01_weeks' as measure,
     null::text as period_kind,
-    agreed.day_on as counted_on,
-    agreed.person_id,
-    agreed.decision_id as subject_id,
+    awaited.day_on as counted_on,
+    awaited.person_id,
+    awaited.child as subject_id,
     null::numeric as numerator,
     1::numeric as denominator,
-    agreed.days / 7.0 as amount,
+    awaited.days / 7.0 as amount,
     null::text as provider,
-    agreed.placement_type
-from agreed
-where agreed.is_waiting
+    awaited.placement_type
+from awaited
+where awaited.is_waiting
 union all
 select
     'P03' as measure,
@@ -214,6 +258,8 @@ where
     timetable.sen_provision = 'E'
     and not timetable.is_medical
     and timetable.started_on <= {{ as_of() }}
+    -- What is not yet due is neither in time nor late.
+    and timetable.started_on + {{ threshold('part_time_timetable_review') }} <= timetable.reference_on
 union all
 select
     measured.measure,

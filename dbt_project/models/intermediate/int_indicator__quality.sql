@@ -10,7 +10,9 @@ with plan as (
 
 -- The register of plans leaves out what ended long ago: before the first end that it tells of, it has a part of the plans only.
 known as (
-    select date_trunc('month', min(least(plan.replaced_on, plan.ceased_on)))::date as known_from_on
+    select
+        date_trunc('month', min(least(plan.replaced_on, plan.ceased_on)))::date as known_from_on,
+        max(plan.reference_on) as latest_on
     from plan
 ),
 
@@ -18,8 +20,8 @@ known as (
 period_length as (
     select length.*
     from (
-        values ('calendar_year', 'year'), ('quarter', 'quarter'), ('month', 'month')
-    ) as length (period_kind, unit)
+        values ('calendar_year', 'year', 12), ('quarter', 'quarter', 3), ('month', 'month', 1)
+    ) as length (period_kind, unit, months)
 ),
 
 -- An audit of a plan that nobody named is of a plan of its own.
@@ -43,10 +45,14 @@ audited as (
         audit.audit_id asc
 ),
 
--- In a subquery of their own they would be read again for every plan.
-audits_begun as (
-    select min(audit.audited_on) as begun_on
+-- In a subquery of their own they would be read again for every plan. A period of which not both registers tell all has no share: what
+-- has not been told of yet was not left undone.
+audits_told as (
+    select
+        min(audit.audited_on) as told_from_on,
+        least({{ last_month_end('max(audit.reference_on)') }}, {{ last_month_end('max(known.latest_on)') }}) as told_to_on
     from {{ ref('stg_plan_audit__audit') }} as audit
+    cross join known
 ),
 
 issued as (
@@ -57,8 +63,11 @@ issued as (
         plan.person_id
     from plan
     cross join period_length
-    cross join audits_begun
-    where date_trunc(period_length.unit, plan.final_on) >= date_trunc(period_length.unit, audits_begun.begun_on)
+    cross join audits_told
+    where
+        date_trunc(period_length.unit, plan.final_on) between
+        date_trunc(period_length.unit, audits_told.told_from_on)
+        and (audits_told.told_to_on + 1) - make_interval(months => period_length.months)
 ),
 
 looked_at as (
@@ -176,18 +185,19 @@ counted as (
     from {{ ref('stg_plan_audit__audit') }} as audit
     cross join (values ('Q02'), ('Q04')) as measure (measure)
     union all
-    -- Before there is a final plan, nobody can say that a correction was left out.
+    -- Before there is a final plan, nobody can say whether a correction was left out.
     select
         'Q03' as measure,
         null as period_kind,
         correction.reported_on as counted_on,
         correction.person_id,
         'correction ' || correction.correction_id as subject_id,
-        coalesce(not correction.is_in_final, false)::integer as numerator,
+        (not correction.is_in_final)::integer as numerator,
         1 as denominator
     from {{ ref('int_plan_correction__judged') }} as correction
     where
         correction.plan_stage = 'draft'
+        and correction.is_in_final is not null
         and correction.is_in_comment_time
         and not coalesce(correction.decision = 'refused' and correction.is_refusal_explained, false)
     union all
@@ -200,7 +210,10 @@ counted as (
         coalesce(correction.reissued_on <= correction.reissue_due_on, false)::integer as numerator,
         1 as denominator
     from {{ ref('int_plan_correction__judged') }} as correction
-    where correction.plan_stage = 'final'
+    cross join known
+    where
+        correction.plan_stage = 'final'
+        and correction.reissue_due_on <= known.latest_on
     union all
     select
         involved.measure,

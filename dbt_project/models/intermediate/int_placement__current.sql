@@ -1,6 +1,7 @@
 select distinct on (placement.person_id)
     placement.person_id,
     placement.urn,
+    placement.ukprn,
     placement.sen_setting,
     placement.placement_type,
     placement.work_based,

@@ -88,7 +88,9 @@ def facts(of: Lives, served: Council, schools: pl.DataFrame, as_of: date) -> Fra
         "requests": served.provision.requests,
         "packages": served.provision.packages,
         "delivery": served.provision.delivery,
-        "register": of.register.join(_open_requests(of), on="person", how="left"),
+        "register": of.register.join(_open_requests(of), on="person", how="left").join(
+            of.identity.select("person", "born"), on="person", how="left"
+        ),
         "assessments": assessed.select("assessment_start", "assessment_end"),
         "care": plans.filter(_in_force(as_of)).select("person").unique().join(in_care, on="person", how="semi"),
         "school": _school(of),
@@ -189,8 +191,8 @@ def council_indicators(blocks: Iterable[Frames], as_of: date, people_under_26: i
         *_reviews(frames, year, extract),
         *_transfers(frames, as_of),
         *_quality(frames, year, extract),
-        *_contacts(frames, year),
-        *_appeals(frames, year),
+        *_contacts(frames, year, extract),
+        *_appeals(frames, year, extract),
         *_placements(frames, as_of, extract, year),
         *_home_education(frames, as_of, year),
         *_schools(frames, as_of),
@@ -246,7 +248,12 @@ def _plans(frames: Frames, year: Period, as_of: date, people: int) -> list[Measu
     took = issued["days"].to_numpy()
     decided = made_here.filter(pl.col("request_outcome").is_in(["Y", "N"]), within("request_outcome_on", year))
     no_plan = made_here.filter(pl.col("assessment_outcome") == "N", within("assessment_outcome_on", year))
-    still = made_here.filter(pl.col("request_outcome") == "Y", pl.col("assessment_outcome") == "A")
+    extract = last_month_end(as_of)
+    still = made_here.filter(
+        pl.col("request_outcome") == "Y",
+        pl.col("request_outcome_on") <= extract,
+        pl.col("assessment_outcome_on").is_null() | (pl.col("assessment_outcome_on") > extract),
+    )
     january = last_spring_census(as_of)
     mean = half_up(int(took.sum()), 7 * len(took)) if len(took) else None
     return [
@@ -258,7 +265,7 @@ def _plans(frames: Frames, year: Period, as_of: date, people: int) -> list[Measu
         _weeks("EHC04_p90", year, float(np.quantile(took, 0.9)) if len(took) else None, len(took)),
         share("EHC05", year, decided, days_until("received", "request_outcome_on") <= WEEKS_6),
         share("EHC06", year, no_plan, days_until("received", "assessment_outcome_on") <= _WEEKS_16),
-        share("EHC07", (as_of, as_of), still, (pl.lit(as_of) - pl.col("received")).dt.total_days() > WEEKS_20),
+        share("EHC07", (extract, extract), still, days_until("received", extract) > WEEKS_20),
         _rate("EHC08", year, made_here.filter(within("received", year)).height, people, 10_000),
         share("EHC09", year, decided, pl.col("request_outcome") == "N"),
         _count("EHC10", (january, january), plans.filter(_in_force(january)).height),
@@ -276,15 +283,14 @@ def _advice(frames: Frames, year: Period) -> list[Measure]:
     counted = needed.filter(within("due", year) | within("received", year))
     in_time = _known(days_until("requested", "received") <= WEEKS_6)
     bodies = {"EHC12": "educational_psychology", "EHC13": "health", "EHC14": "social_care"}
-    drafts = frames["cases"].filter(within("draft", year)).select("case", "draft")
-    asked = frames["advice"].filter("required").join(drafts, on="case")
-    missing = (
-        asked.filter(pl.col("received").is_null() | (pl.col("received") > pl.col("draft"))).select("case").unique()
-    )
-    drafts = drafts.join(frames["advice"].select("case").unique(), on="case", how="semi")
+    drafts = frames["cases"].filter(within("draft", year), pl.col("route") == "request").select("case", "draft")
+    asked = frames["advice"].join(drafts, on="case")
+    late = pl.col("required") & ~_known(pl.col("received") <= pl.col("draft"))
+    # Where nobody was asked there is no advice.
+    complete = asked.group_by("case").agg(late.any().alias("is_late")).filter(~pl.col("is_late"))
     return [
         *(share(name, year, counted.filter(pl.col("body") == body), in_time) for name, body in bodies.items()),
-        Measure("EHC15", *year, drafts.height - missing.height, drafts.height),
+        Measure("EHC15", *year, complete.height, drafts.height),
     ]
 
 
@@ -320,7 +326,7 @@ def _reviews(frames: Frames, year: Period, extract: date) -> list[Measure]:
         share(
             "AR06",
             year,
-            reviews.filter(within("met", year)),
+            reviews.filter(within("met", year), days_until("met", extract) >= _WEEKS_2),
             _known(days_until("met", "report") <= _WEEKS_2),
         ),
     ]
@@ -345,9 +351,11 @@ def _quality(frames: Frames, year: Period, extract: date) -> list[Measure]:
     issued = versions.filter(within("final", year))
     reported = corrections.filter(within("reported", year))
     on_drafts = reported.filter(
-        pl.col("stage") == "draft", ~_known((pl.col("decision") == "refused") & pl.col("explained"))
+        pl.col("stage") == "draft",
+        pl.col("applied").is_not_null(),  # there is a final plan to look into
+        ~_known((pl.col("decision") == "refused") & pl.col("explained")),
     )
-    on_finals = reported.filter(pl.col("stage") == "final")
+    on_finals = reported.filter(pl.col("stage") == "final", days_until("reported", extract) >= _WEEKS_4)
     in_force = versions.filter(pl.col("final") <= extract, pl.col("replaced").is_null(), pl.col("ceased").is_null())
     met = reviews.filter(within("met", year))
     looked_at = pl.concat(
@@ -359,7 +367,7 @@ def _quality(frames: Frames, year: Period, extract: date) -> list[Measure]:
     return [
         Measure("Q01", *year, audits.select("plan_case", "version").unique().height, issued.height),
         share("Q02", year, audits, pl.col("overall").is_in(["good", "outstanding"])),
-        share("Q03", year, on_drafts, _known(~pl.col("applied"))),
+        share("Q03", year, on_drafts, ~pl.col("applied")),
         share("Q04", year, audits, pl.col("specific") & pl.col("quantified")),
         share("Q05_health", (extract, extract), in_force.filter("in_health"), pl.col("section_g")),
         share("Q05_social_care", (extract, extract), in_force.filter("in_care"), pl.col("section_h")),
@@ -369,13 +377,18 @@ def _quality(frames: Frames, year: Period, extract: date) -> list[Measure]:
     ]
 
 
-def _contacts(frames: Frames, year: Period) -> list[Measure]:
+def _contacts(frames: Frames, year: Period, extract: date) -> list[Measure]:
     complaints = frames["complaints"]
     new = complaints.filter(pl.col("stage") == "1", within("received", year))
     closed = complaints.filter(within("closed", year))
     replied = _known(pl.col("replied") <= pl.col("due"))
     decided = frames["ombudsman"].filter(within("decided", year), pl.col("decision").is_in([*_UPHELD, "not_upheld"]))
     asked = frames["enquiries"].filter(within("received", year))
+    # What is not yet due is neither in time nor late.
+    asked = asked.filter(
+        working_days_between(asked["received"].to_numpy(), np.full(asked.height, extract, "datetime64[D]"))
+        >= ANSWER_DAYS
+    )
     answered = asked.filter(pl.col("answered").is_not_null())
     soon = working_days_between(answered["received"].to_numpy(), answered["answered"].to_numpy()) <= ANSWER_DAYS
     plans = frames["plans"].filter(_in_force(year[1])).height
@@ -390,7 +403,7 @@ def _contacts(frames: Frames, year: Period) -> list[Measure]:
     ]
 
 
-def _appeals(frames: Frames, year: Period) -> list[Measure]:
+def _appeals(frames: Frames, year: Period, extract: date) -> list[Measure]:
     appeals, mediations, plans = (frames[name] for name in ("appeals", "mediations", "plans"))
     registered = appeals.filter(within("registered", year))
     january = census_day(year[0].year, "spring")
@@ -402,7 +415,7 @@ def _appeals(frames: Frames, year: Period) -> list[Measure]:
     )
     ordered = appeals.filter(within("order_due", year))
     held = mediations.filter(within("held", year))
-    told = mediations.filter("wanted", within("told", year))
+    told = mediations.filter("wanted", within("told", year), days_until("told", extract) >= MEDIATION_DAYS)
     return [
         Measure("T01", *year, registered.height, decisions),
         *(share(f"T02_{kind}", year, registered, pl.col("kind") == kind) for kind in APPEALABLE),
@@ -426,15 +439,28 @@ def _school_age(on: date) -> pl.Expr:
 
 def _placements(frames: Frames, as_of: date, extract: date, year: Period) -> list[Measure]:
     plans, timetables = frames["plans"], frames["timetables"]
-    agreed = frames["decisions"].filter(pl.col("specialist").is_not_null(), pl.col("withdrawn").is_null())
-    waiting = agreed.filter(pl.col("placed").is_null())
-    waited = waiting.select((pl.lit(extract) - pl.col("decided")).dt.total_days()).to_series()
+    held = plans.filter(pl.col("ceased").is_null() | (pl.col("ceased") > extract)).select("case")
+    agreed = (
+        frames["decisions"]
+        .filter(pl.col("specialist").is_not_null(), pl.col("withdrawn").is_null())
+        .join(held, on="case", how="semi")
+    )
+    # The latest decision says whether a child waits, and the earliest that came to nothing since when.
+    since = agreed.filter(pl.col("placed").is_null()).group_by("person").agg(since=pl.col("decided").min())
+    agreed = agreed.sort("decided", "decision_number").unique("person", keep="last", maintain_order=True)
+    waiting = agreed.filter(pl.col("placed").is_null()).join(since, on="person", maintain_order="left")
+    waited = waiting.select(days_until("since", extract)).to_series()
     active = plans.filter(_in_force(as_of))
     named = active.filter("placed", pl.col("urn").is_not_null())
     taught = active.filter(_school_age(as_of))
     by_extract = plans.filter(_in_force(extract), _school_age(extract))
     reduced = timetables.filter(_until(extract), ~pl.col("medical")).join(by_extract, on="person", how="semi")
-    begun = timetables.filter(within("started", year), pl.col("provision") == "E", ~pl.col("medical"))
+    begun = timetables.filter(
+        within("started", year),
+        pl.col("provision") == "E",
+        ~pl.col("medical"),
+        days_until("started", extract) >= REVIEW_DAYS,
+    )
     in_time = _known(days_until("started", "reviewed") <= REVIEW_DAYS)
     kinds = {"mainstream": _MAINSTREAM, "special": ("special",), "independent_special": _INDEPENDENT_SPECIAL}
     today, end = (as_of, as_of), (extract, extract)
@@ -465,7 +491,10 @@ def _home_education(frames: Frames, as_of: date, year: Period) -> list[Measure]:
     )  # fmt: skip
     numbered = started.with_row_index("entry").with_columns(is_open=pl.col("entry").is_in(open_then["entry"].implode()))
     known = started.filter(pl.col("reason") != "Not known")
-    back = _known(pl.col("end") <= pl.col("start").dt.offset_by("12mo"))
+    year_of_end = pl.col("end").dt.year() - (pl.col("end").dt.month() < 9).cast(pl.Int32)
+    # 16 by the 31 August before: too old for school.
+    too_old = pl.col("born").dt.offset_by("16y") <= pl.date(year_of_end, 8, 31)
+    back = _known((pl.col("end") <= pl.col("start").dt.offset_by("12mo")) & ~too_old)
     return [
         share("E01", (as_of, as_of), active, _known(pl.col("placed") & (pl.col("setting") == "EHE"))),
         share("E02", year, numbered, special | pl.col("is_open")),
@@ -528,6 +557,6 @@ def _after_16(frames: Frames, as_of: date) -> list[Measure]:
     interns = young.filter(pl.col("wbp") == "S").height
     today = (as_of, as_of)
     return [
-        share("D01", today, young, (pl.col("setting") != "NEET").fill_null(value=True)),
+        share("D01", today, young, pl.col("placed") & ~_known(pl.col("setting").is_in(_OUT_OF_SCHOOL))),
         _rate("D02", today, interns, young.height, 1_000),
     ]

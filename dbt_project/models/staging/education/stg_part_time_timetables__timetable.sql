@@ -12,6 +12,7 @@ select distinct on (timetable.timetable_id)
     timetable.last_reviewed_on,
     timetable.is_agreed_by_parent,
     coalesce(timetable.is_medical, false) as is_medical,
+    delivery.reference_on,
     timetable._delivery_id,
     timetable._row_number,
     link.person_id
