@@ -22,3 +22,15 @@ def test_what_is_no_number_of_seconds_is_said_in_one_line(
     monkeypatch.setenv("SEND_RETURNS_QUIET_SECONDS", seconds)
     with pytest.raises(Failure, match="SEND_RETURNS_QUIET_SECONDS is not a number of seconds"):
         settings_module.load()
+
+
+@pytest.mark.parametrize("workers", ["0", "65", "-1", "two", "1.5"])
+def test_what_is_no_number_of_workers_is_said_in_one_line(
+    workers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEND_RETURNS_HOME", str(tmp_path))
+    monkeypatch.setenv("SEND_RETURNS_WORKERS", workers)
+    with pytest.raises(Failure, match="SEND_RETURNS_WORKERS is not a number of workers"):
+        settings_module.load()
+    monkeypatch.setenv("SEND_RETURNS_WORKERS", "8")
+    assert settings_module.load().workers == 8

@@ -11,6 +11,7 @@ from send_returns.failure import Failure
 
 PACKAGE = Path(__file__).resolve().parent
 PROJECT = PACKAGE.parent.parent
+MOST_WORKERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Settings:
     sftp_key: Path | None = None
     sftp_known_hosts: Path | None = None
     key_folder: Path | None = None
+    # What a stage does at a time: deliveries, models, joins. The result is the same for any number.
+    workers: int = 2
 
     @property
     def keys(self) -> Path:
@@ -51,6 +54,7 @@ def load() -> Settings:
     SEND_RETURNS_QUIET_SECONDS (5) is how long a delivery without a marker must have rested before it is read;
     SEND_RETURNS_SFTP_KEY and SEND_RETURNS_SFTP_KNOWN_HOSTS are the files by which an SFTP inbox is opened.
     SEND_RETURNS_KEYS is the folder of the keys that make pseudonyms; `secrets/keys` of the home without it.
+    SEND_RETURNS_WORKERS (2) is how much a stage does at a time.
     """
     home = Path(os.environ.get("SEND_RETURNS_HOME") or PROJECT / ".send-returns").resolve()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -62,6 +66,7 @@ def load() -> Settings:
         sftp_key=_file("SEND_RETURNS_SFTP_KEY"),
         sftp_known_hosts=_file("SEND_RETURNS_SFTP_KNOWN_HOSTS") or Path.home() / ".ssh" / "known_hosts",
         key_folder=_file("SEND_RETURNS_KEYS"),
+        workers=_workers("SEND_RETURNS_WORKERS", "2"),
     )
 
 
@@ -73,6 +78,13 @@ def _seconds(variable: str, default: str) -> float:
     if not 0 <= seconds < math.inf:
         raise Failure(f"{variable} is not a number of seconds: set it to one, such as {default}.")
     return seconds
+
+
+def _workers(variable: str, default: str) -> int:
+    value = os.environ.get(variable) or default
+    if not value.isdecimal() or not 1 <= int(value) <= MOST_WORKERS:
+        raise Failure(f"{variable} is not a number of workers: set it to one from 1 to {MOST_WORKERS}.")
+    return int(value)
 
 
 def _file(variable: str) -> Path | None:

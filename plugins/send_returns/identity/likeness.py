@@ -134,7 +134,12 @@ def engine(settings: Settings, profiles: pl.DataFrame, aliases: Aliases = ()) ->
         tempfile.TemporaryDirectory(dir=settings.folder(UNPACKING)) as folder,
         duckdb.connect(
             ":memory:",
-            config={"threads": 2, "memory_limit": MEMORY, "temp_directory": folder, "preserve_insertion_order": False},
+            config={
+                "threads": settings.workers,
+                "memory_limit": MEMORY,
+                "temp_directory": folder,
+                "preserve_insertion_order": False,
+            },
         ) as connection,
     ):
         connection.execute(_MACROS)

@@ -22,8 +22,6 @@ from send_returns.landing.reading import Arrived, Landing, ahead
 from send_returns.landing.stores import Store
 from send_returns.settings import Settings
 
-# Feeds landed at a time: one's parsing overlaps the other's loading.
-AT_ONCE = 2
 OUTCOMES = (
     "accepted",
     "refused",
@@ -90,7 +88,8 @@ def _by_feed(
     # The heaviest first, so that it is not what everyone waits for at the end.
     heaviest = sorted(deliveries, key=lambda feed: (-sum(map(_size, deliveries[feed])), feed))
     looks = completeness.Looks(settings, store, organisation, whose.id)
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="landing") as pool:
+    # One's parsing overlaps the other's loading.
+    with ThreadPoolExecutor(settings.workers, thread_name_prefix="landing") as pool:
         work = {feed: pool.submit(_feed, settings, store, looks, deliveries[feed], whose) for feed in heaviest}
         for feed in heaviest:
             counts.setdefault(feed, Counter()).update(work[feed].result())

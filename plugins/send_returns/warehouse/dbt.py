@@ -267,6 +267,7 @@ def _profile(settings: Settings, database: str | None = None) -> Iterator[None]:
         "SEND_RETURNS_DBT_PORT": str(at.port),
         "SEND_RETURNS_DBT_USER": at.user,
         "SEND_RETURNS_DBT_DATABASE": database or at.database,
+        "SEND_RETURNS_DBT_THREADS": str(settings.workers),
         "DBT_ENV_SECRET_SEND_RETURNS_PASSWORD": at.password,
         "PGOPTIONS": SESSION,
     }
