@@ -167,22 +167,43 @@ def test_reviews(rows: Rows, value: Value) -> None:
     assert value("AR05")[0] == sum(
         not row["meeting_on"] and (_day(row["due_on"]) or EXTRACT) < EXTRACT for row in reviews
     )
-    born = {row["la_child_id"]: _day(row["date_of_birth"]) or date.min for row in rows("ehc_casework", "case")}
+    cases = rows("ehc_casework", "case")
+    born = {row["la_child_id"]: _day(row["date_of_birth"]) or date.min for row in cases}
 
     plans = rows("ehc_casework", "plan")
     ceased = {row["plan_id"].split("-")[0]: day for row in plans if (day := _day(row["ceased_on"]))}
 
+    def is_of_5(row: Row, due: date) -> bool:
+        first = born[row["la_child_id"]]
+        return (due.year - 5, due.month, due.day) >= (first.year, first.month, first.day)
+
     def is_counted(row: Row) -> bool:
-        first, due = born[row["la_child_id"]], _day(row["due_on"]) or date.min
+        due = _day(row["due_on"]) or date.min
         if due > ceased.get(row["plan_id"].split("-")[0], date.max):
             return False
-        return _within(row["due_on"]) and (due.year - 5, due.month, due.day) >= (first.year, first.month, first.day)
+        return _within(row["due_on"]) and is_of_5(row, due)
 
     due = [row for row in reviews if is_counted(row)]
     numerator, denominator = _pair(
         due, lambda row: (_day(row["meeting_on"]) or date.max) <= (_day(row["due_on"]) or date.min)
     )
-    assert (numerator, denominator) == value("AR01")
+    # Plans that ended a year or more after they were made, and had no review at all.
+    reviewed = {row["plan_id"].split("-")[0] for row in reviews}
+    ended = {
+        row["case_id"]: ceased[stem]
+        for row in plans
+        if (stem := row["plan_id"].split("-")[0]) in ceased.keys() - reviewed
+    }
+    made = [
+        (row, issued.replace(year=issued.year + 1))
+        for row in cases
+        if row["case_id"] in ended and (issued := _day(row["issue_decided_on"]))
+    ]
+    missed = [
+        row for row, due in made if YEAR[0] <= due <= YEAR[1] and due <= ended[row["case_id"]] and is_of_5(row, due)
+    ]
+    assert missed
+    assert (numerator, (denominator or 0) + len(missed)) == value("AR01")
 
 
 def test_transfers(sen2: dict[str, list[Row]], rows: Rows, value: Value) -> None:
