@@ -1,11 +1,13 @@
 import csv
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -42,13 +44,24 @@ from send_returns.settings import Settings
 settings = Settings(home=Path(sys.argv[1]), database_url=sys.argv[2])
 draft(settings, sys.argv[3], is_rehearsal=False, returns=["area_send_annex_a"])
 """
-PUBLISH = """
+# A process that publishes each run it is told of in a child, and says which process that is and when it has ended.
+PUBLISHER = """
+import os
 import sys
 from pathlib import Path
 from send_returns.publication import publish
 from send_returns.settings import Settings
-publish(Settings(home=Path(sys.argv[1]), database_url=sys.argv[2]), sys.argv[3], Path(sys.argv[4]))
+settings = Settings(home=Path(sys.argv[1]), database_url=sys.argv[2])
+for line in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        publish(settings, line.strip(), Path(sys.argv[3]))
+        os._exit(0)
+    print(pid, flush=True)
+    os.waitpid(pid, 0)
+    print("ended", flush=True)
 """
+KILLS = 50
 
 
 def _process(partnership: Any, what: str, home: Path | None = None, **environment: str) -> "subprocess.Popen[bytes]":
@@ -361,25 +374,63 @@ def test_a_pack_that_was_changed_is_not_written_over(partnership: Any) -> None:
     assert (partnership.pack / "List_1.csv").read_bytes() == b"changed"
 
 
-def test_a_killed_publisher_leaves_no_pack_and_the_next_one_finishes(partnership: Any) -> None:
-    partnership.passes(partnership.children(2000), partnership.children(2000, first=2000))
-    partnership.draft()
-    partnership.sign()
-    work = partnership.pack.with_name(".v1.part")
-    for name in ("List_1.csv", "area_send_annex_a.xlsx", "release.json"):
-        process = _process(partnership, PUBLISH)
-        while not (work / name).exists():
-            if process.poll() is not None:
-                break
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        # It is there whole, and the database has let it through, or it is not there.
-        if partnership.pack.exists():
-            assert _state(partnership) == [(1, "published")]
-            assert verify(partnership.pack).exit_code == 0
-    publication.publish(partnership.settings, partnership.run_id, partnership.output)
-    assert verify(partnership.pack).exit_code == 0
-    assert [path.name for path in partnership.pack.parent.iterdir()] == [partnership.pack.name]
+class _Publisher:
+    """Publishes as a process that can be killed."""
+
+    def __init__(self, partnership: Any) -> None:
+        places = [partnership.settings.home, partnership.settings.database_url, partnership.output]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PUBLISHER, *places], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def publish(self, run_id: str, killed_after: float | None = None) -> float:
+        """Publish a run, or begin to; the seconds that it took."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{run_id}\n")
+        self.process.stdin.flush()
+        pid, began = int(self.process.stdout.readline()), time.monotonic()
+        if killed_after is not None:
+            time.sleep(killed_after)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert self.process.stdout.readline() == "ended\n"
+        return time.monotonic() - began
+
+
+def test_fifty_kills_at_random_points_never_show_a_partial_pack(partnership: Any) -> None:
+    line, moments, version, broken_off = partnership.pack.parent, random.Random(50), 0, 0
+
+    def put_forward() -> str:
+        run_id = f"r{version}"
+        partnership.passes(partnership.children(200 + version), partnership.children(200, first=300), run_id)
+        partnership.draft(run_id)
+        partnership.sign(run_id)
+        return run_id
+
+    publisher = _Publisher(partnership)
+    with publisher.process:
+        version = 1
+        whole = publisher.publish(put_forward())
+        version, run_id = 2, ""
+        for _ in range(KILLS):
+            run_id = run_id or put_forward()
+            publisher.publish(run_id, killed_after=moments.uniform(0, whole))
+            seen = {path.name for path in line.iterdir()}
+            broken_off += f".v{version}.part" in seen
+            before = {f"v{number}" for number in range(1, version)}
+            assert seen - {f".v{version}.part"} in (before, before | {f"v{version}"})
+            if f"v{version}" in seen:
+                # It is there whole, and the database has let it through.
+                assert verify(line / f"v{version}").exit_code == 0
+                assert _state(partnership)[0] == (version, "published")
+                version, run_id = version + 1, ""
+        publisher.publish(run_id or put_forward())
+    # The kills hit the work itself, and not only before or after it; the next publication swept what they left.
+    assert broken_off >= KILLS // 5
+    assert sorted(path.name for path in line.iterdir()) == sorted(f"v{number}" for number in range(1, version + 1))
+    assert verify(line / f"v{version}").exit_code == 0
+    assert not partnership.draft_pack.with_name(f"v{version}").exists()
 
 
 def test_a_partnership_cannot_name_a_path(partnership: Any) -> None:
