@@ -1,10 +1,15 @@
 """What stands in the place of a number that cannot be shown as it is."""
 
+import csv
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from send_returns.inspection import packing
+from send_returns.inspection.child import Table
+from send_returns.returns.csv_cells import FORMULA_STARTS, unguarded
 from send_returns.returns.indicators import Figure
 from send_returns.returns.renderers import area_send_evidence, health_waits, public_scorecard
 
@@ -55,3 +60,12 @@ def test_a_share_says_why_it_is_not_there() -> None:
     assert health_waits._share([None], _figure(20, None, None)) == "[x]"
     assert health_waits._share([_figure(0, None, None)], _figure(0, None, None)) == "[z]"
     assert health_waits._share([_figure(10, None, None)], _figure(25_000, None, None)) == "[low]"
+
+
+def test_no_text_of_a_childs_pack_is_run_as_a_formula(tmp_path: Path) -> None:
+    texts = [f"{start}1+1" for start in FORMULA_STARTS]
+    table = Table("t", "T", [("Text", False), ("Number", True)], [[text, "-1"] for text in texts])
+    packing._write_csv(tmp_path / "t.csv", table)
+    with (tmp_path / "t.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = [(row["Text"], row["Number"]) for row in csv.DictReader(file)]
+    assert [(cell[0], unguarded(cell), number) for cell, number in rows] == [("'", text, "-1") for text in texts]

@@ -80,7 +80,12 @@ def test_every_column_of_a_list_is_told_with_its_limit(tmp_path: Path) -> None:
 
 def test_the_same_job_makes_the_same_bytes_and_a_rehearsal_says_so(tmp_path: Path) -> None:
     assert _guide("sen2", tmp_path / "one") == _guide("sen2", tmp_path / "two")
-    assert REHEARSAL in _guide("sen2", tmp_path / "three", is_rehearsal=True)
+    said = _guide("sen2", tmp_path / "three", is_rehearsal=True)
+    assert REHEARSAL in said
+    assert "REHEARSAL.txt" in said
+    # For the CSVs, which have no place for it.
+    assert (tmp_path / "three" / "REHEARSAL.txt").read_text().startswith(REHEARSAL)
+    assert not (tmp_path / "two" / "REHEARSAL.txt").exists()
 
 
 def test_a_rule_that_could_not_run_is_told(tmp_path: Path) -> None:

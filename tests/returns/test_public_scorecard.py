@@ -301,3 +301,23 @@ def test_it_fits_the_narrowest_phone(folder: Path, browser: Browser) -> None:
     page.goto((folder / "public_scorecard.html").as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.close()
+
+
+def test_what_has_the_focus_is_not_under_the_banner(folder: Path, browser: Browser) -> None:
+    """WCAG 2.4.11: a link that lies under the banner when it gets the focus comes out from under it."""
+    page = browser.new_page(viewport={"width": 1280, "height": 400})
+    page.goto((folder / "public_scorecard.html").as_uri())
+    seen, under = page.evaluate(
+        """() => {
+            const links = [...document.querySelectorAll("a:not(.skip)")];
+            const banner = document.querySelector(".rehearsal");
+            return [links.length, links.filter(link => {
+                scrollTo(0, scrollY + link.getBoundingClientRect().top - 5);
+                link.focus();
+                return link.getBoundingClientRect().top < banner.getBoundingClientRect().bottom;
+            }).map(link => link.textContent)];
+        }"""
+    )
+    assert seen > 10
+    assert under == []
+    page.close()

@@ -21,9 +21,9 @@ from send_returns.publication import figures
 from send_returns.releases import register
 from send_returns.releases.acting import Refused
 from send_returns.returns import NotPublishable, PackError, verify
+from send_returns.returns.csv_cells import FORMULA_STARTS
 from send_returns.returns.disclosure import NotProtected
 from send_returns.returns.pack import digest
-from send_returns.returns.renderers.area_send_annex_a import FORMULA_STARTS
 from send_returns.sealing import keys, verify_pack
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "area_send_annex_a" / "pack"

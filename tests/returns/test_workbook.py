@@ -2,13 +2,15 @@ import io
 import math
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
 
-from send_returns.returns import workbook
+from send_returns.returns import tables, workbook
+from send_returns.returns.job import REHEARSAL
 from send_returns.returns.pages import Heading, Page, Paragraph, Table, share
 from send_returns.returns.workbook import ReturnTooLarge
 
@@ -42,6 +44,26 @@ def test_a_text_too_long_for_a_cell_is_refused_by_its_place_and_not_its_value(pa
     row = (None,) * 15 + ("x" * 32_768, None)
     with pytest.raises(ReturnTooLarge, match=r"List_2, row 2, column .*social care team\?.*: too long for a cell"):
         _list(partnership, tmp_path, [row])
+
+
+def test_a_statistical_text_too_long_for_a_cell_is_refused_by_its_place() -> None:
+    columns = [tables.Column("Action", 8), tables.Column("What", 30)]
+    sheet = tables.Sheet("Actions", "Actions", [], columns, [["A1", "y" * 32_767], ["A2", "x" * 32_768]])
+    with pytest.raises(ReturnTooLarge, match=r"^Actions, row 2, column 'What': too long for a cell$"):
+        tables._refuse_what_is_too_long([sheet])
+
+
+def test_a_list_of_a_rehearsal_says_so_on_the_screen_and_every_cell_stays(partnership: Any, tmp_path: Path) -> None:
+    books = {}
+    for mark in ("", REHEARSAL):
+        path = tmp_path / f"{bool(mark)}.xlsx"
+        with path.open("wb") as file, workbook.book(file, tmp_path, "Title", "Foot", partnership.as_of, mark) as book:
+            book.add_list(partnership.layout.lists[1], [("a",) + (None,) * 16])
+        with zipfile.ZipFile(path) as unpacked:
+            drawn = [unpacked.read(name) for name in unpacked.namelist() if "drawing" in name and "rels" not in name]
+        assert [REHEARSAL.encode() in content for content in drawn] == ([True] if mark else [])
+        books[mark] = [list(row) for row in openpyxl.load_workbook(path)["List_2"].values]
+    assert books[""] == books[REHEARSAL]
 
 
 def test_more_rows_than_a_sheet_holds_are_refused(

@@ -17,16 +17,13 @@ from send_returns.inspection.child import Section, Table
 from send_returns.inspection.window import Refused, Window
 from send_returns.releases import audit
 from send_returns.returns import declarations, evidence, pack
+from send_returns.returns.csv_cells import guarded
 from send_returns.returns.declarations import Declaration
 from send_returns.returns.evidence import Evidence
 from send_returns.returns.job import Job
 from send_returns.returns.pages import html
 from send_returns.sealing import parcel, recipients
 from send_returns.settings import Settings
-
-# What a spreadsheet would run as a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-
 
 Limits = Mapping[tuple[str, str], child.Limit]
 
@@ -169,7 +166,7 @@ def _write_csv(path: Path, table: Table) -> None:
         for row in table.rows:
             writer.writerow(
                 [
-                    "'" + value if not is_number and value.startswith(_FORMULA_STARTS) else value
+                    value if is_number else guarded(value)
                     for value, (_, is_number) in zip(row, table.headings, strict=True)
                 ]
             )

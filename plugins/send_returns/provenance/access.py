@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
-from psycopg.rows import dict_row
 
+from send_returns import warehouse
 from send_returns.failure import Failure
 from send_returns.publication import drafting, publishing
 from send_returns.releases import register
 from send_returns.releases.acting import acting
 from send_returns.releases.register import Release
 from send_returns.returns import pack
-from send_returns.returns.renderers.area_send_annex_a import FORMULA_STARTS
+from send_returns.returns.csv_cells import unguarded
 from send_returns.settings import Settings
 
 Row = dict[str, Any]
@@ -86,23 +85,13 @@ def rows(path: Path) -> Iterator[dict[str, str]]:
     """The rows of a list, by heading; what was put before a text that looks like a formula is taken off again."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         for row in csv.DictReader(file):
-            yield {name: _bare(cell) for name, cell in row.items()}
-
-
-def _bare(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell
-
-
-def ask(connection: psycopg.Connection, query: str | sql.Composed, values: Params = ()) -> list[Row]:
-    """The rows of a query, by column."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query.encode() if isinstance(query, str) else query, values).fetchall()
+            yield {name: unguarded(cell) for name, cell in row.items()}
 
 
 def ask_as_reader(connection: psycopg.Connection, query: str, values: Params = ()) -> list[Row]:
     """The same as one who reads releases, whoever the user of the connection is."""
     with acting(connection, "release_reader"):
-        return ask(connection, query, values)
+        return warehouse.ask(connection, query, values)
 
 
 def with_names(connection: psycopg.Connection, found: Sequence[Row]) -> list[Row]:

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Json
 
+from send_returns import warehouse
 from send_returns.failure import Failure
 from send_returns.provenance import access
 from send_returns.provenance.access import NotAllowed, Row
@@ -160,7 +161,7 @@ def _figure(
 ) -> tuple[Row, str]:
     kind, _, day = (asked.period or "").rpartition(":")
     with acting(connection, "release_reader"):
-        found = access.ask(
+        found = warehouse.ask(
             connection,
             "select * from release.figure where release_id = %(id)s and attempt = %(attempt)s and measure = %(measure)s"
             " and dimensions ->> 'breakdown' = %(breakdown)s and dimensions ->> 'breakdown_value' = %(value)s"
@@ -200,7 +201,7 @@ def _why_hidden(connection: psycopg.Connection, figure: Row) -> str:
     """Why a figure is hidden, for who may know the counts: to others it would tell a small one from its neighbour."""
     if not all(access.may(connection, table) for table in (_CASES, "release.hidden")):
         return ""
-    found = access.ask(
+    found = warehouse.ask(
         connection,
         "select reason from release.hidden where release_id = %(release_id)s and attempt = %(attempt)s"
         " and return_table = %(return_table)s and measure = %(measure)s and period_kind = %(period_kind)s"
@@ -251,7 +252,7 @@ def _cases(
         "district": dimensions["geography_code"],
         "value": dimensions["breakdown_value"],
     }
-    [sums] = access.ask(
+    [sums] = warehouse.ask(
         connection,
         sql.SQL(
             "select count(*) as cases, count(distinct child_key) as children, sum(numerator) as numerator,"
@@ -259,7 +260,7 @@ def _cases(
         ).format(condition),
         values,
     )
-    shown = access.ask(
+    shown = warehouse.ask(
         connection,
         sql.SQL(
             "select child_key, counted_on, numerator, denominator, amount from marts.fct_indicator_case where {}"
@@ -295,7 +296,7 @@ def _sources(connection: psycopg.Connection, release: Release, cases: Cases, way
         child_rows.begin(connection)
         child_rows.add_linked(connection, everyone(connection, release.partnership, person_id), 0)
         child_rows.add_parts(connection, release.partnership)
-        found += access.ask(
+        found += warehouse.ask(
             connection,
             "select %(key)s::text as child_key, feed, name as delivery, raw as table, row_number from child_row"
             " inner join audit.run_delivery using (delivery_id) inner join landing.delivery using (delivery_id)"

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from send_returns import feeds, layouts
+from send_returns import feeds, layouts, warehouse
 from send_returns.failure import Failure
 from send_returns.provenance import access
 from send_returns.provenance.access import Row
@@ -121,11 +121,11 @@ def trace_row(
         person_id=person_id,
         model=model,
         columns=columns,
-        records=access.ask(connection, _RECORDS, {"persons": persons, "run": run.run_id}),
+        records=warehouse.ask(connection, _RECORDS, {"persons": persons, "run": run.run_id}),
         sources=list(_sources(connection, run, origins)),
-        findings=access.ask(connection, _FINDINGS, [run.run_id, model, persons]),
+        findings=warehouse.ask(connection, _FINDINGS, [run.run_id, model, persons]),
         suite=declaration.rules_suite,
-        rules=access.ask(connection, _RULES, [run.run_id, declaration.rules_suite]),
+        rules=warehouse.ask(connection, _RULES, [run.run_id, declaration.rules_suite]),
         is_kept=lineage is not None,
     )
     counts = {"attempt": release.attempt, "list": part, "row": row, "records": len(traced.records)}
@@ -230,7 +230,7 @@ def _sources(connection: psycopg.Connection, run: Run, origins: Sequence[Origin]
                 for name in names
             )
         )
-        found += access.ask(
+        found += warehouse.ask(
             connection,
             sql.SQL(
                 "select feed, name as delivery, contract_version as contract, {name} as table, row_number, why,"

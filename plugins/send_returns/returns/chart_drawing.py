@@ -32,9 +32,14 @@ Json = dict[str, Any]
 
 def svg(chart: Chart, target: Decimal | None) -> str:
     """A chart of its points, with mean, limits and target where it has them. It has a point at least."""
+    return drawn(_specification(chart, target))
+
+
+def drawn(specification: Json) -> str:
+    """The SVG of a Vega-Lite specification, to stand in a page."""
     import vl_convert  # a second to load, which no other command should wait for
 
-    picture = vl_convert.vegalite_to_svg(json.dumps(_specification(chart, target), sort_keys=True))
+    picture = vl_convert.vegalite_to_svg(json.dumps(specification, sort_keys=True))
     # The figure around it has the words; roles of its own would be read out again.
     return re.sub(r' (?:role|aria-\w+|class|pointer-events)="[^"]*"', "", picture)
 

@@ -9,11 +9,12 @@ from send_returns.releases import register
 from send_returns.returns import pages
 from send_returns.returns.declarations import ListDeclaration, StatisticalDeclaration
 from send_returns.returns.evidence import RuleResult
-from send_returns.returns.job import Job
+from send_returns.returns.job import REHEARSAL, Job
 from send_returns.returns.pages import html, long_date, uk_date, words
 from send_returns.sealing.verify_pack import MANIFEST, SUMS
 
 FILE = "reading_guide.html"
+_REHEARSAL_FILE = "REHEARSAL.txt"
 # What a file is, by its name or else by how its name ends.
 _FILES = {
     "rules.csv": "Every rule of the return, with its outcome.",
@@ -22,6 +23,7 @@ _FILES = {
     ".html": "The return as a page, for a browser; it asks for nothing from elsewhere.",
     ".xml": "The return in the form that its collection takes.",
     ".csv": "A table of the return, the same rows in the same order, as text with commas.",
+    _REHEARSAL_FILE: "That this is a rehearsal; for the files that do not say it themselves.",
     ".meta.csv": "What each column of the open data is, by the DfE's standard.",
 }
 _ALWAYS = {
@@ -61,6 +63,9 @@ def write(job: Job, folder: Path, rows: Mapping[str, int]) -> None:
     `rows`: by table, as the renderer counted them. It has no count of children but the lengths of lists that are
     themselves in the pack.
     """
+    if job.is_rehearsal:
+        # A CSV has no place for it that a program would not take for data: it lies beside them.
+        (folder / _REHEARSAL_FILE).write_text(f"{REHEARSAL}\n\nThis holds for every file of this folder.\n")
     (folder / FILE).write_bytes(
         html.page(
             job,

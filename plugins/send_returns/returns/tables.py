@@ -19,6 +19,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from send_returns.returns import pages
 from send_returns.returns.job import REHEARSAL, Job
+from send_returns.returns.workbook import MOST_LETTERS, ReturnTooLarge
 
 Cell = str | int | Decimal | date
 Kind = Literal["text", "count", "decimal", "date"]
@@ -34,6 +35,7 @@ _FORMATS: Mapping[Kind, Mapping[str, str | int]] = {
 _LINE, _LETTERS = 16.0, 1.2  # points of a line of its letters, which are 12 points; of them in the width of a digit
 _A3, _A4, _WIDEST = 8, 9, 170  # a sheet wider than so many characters is printed on A3
 _COVER_WIDTH = 100.0
+_ONE_TABLE = "This worksheet contains one table."
 # What a symbol in a cell means, and how counts are rounded: the same in every return.
 SYMBOLS: Mapping[str, str] = {
     "c": "Confidential: a count of 1 to 7, or a figure that would give one away.",
@@ -79,13 +81,16 @@ class Sheet:
 def write(job: Job, path: Path, sheets: Sequence[Sheet], notes: Mapping[str, str], about: Sequence[str]) -> None:
     """Writes a workbook: cover, contents, notes, then the sheets. The same job and sheets give the same bytes.
 
-    `notes` by name, beside those that all returns share; `about`: lines of the cover about the data.
+    `notes` by name, beside those that all returns share; `about`: lines of the cover about the data. Raises
+    ReturnTooLarge for a text that no cell can hold.
     """
     import gptables  # with pandas it takes a second, which no other command should wait for
     import pandas as pd
 
+    _refuse_what_is_too_long(sheets)
     declaration, run = job.declaration, job.proof.run
     named = {**NOTES, **notes}
+    marked = [REHEARSAL] if job.is_rehearsal else []
     tables = {}
     for sheet in sheets:
         frame = pd.DataFrame(
@@ -97,8 +102,8 @@ def write(job: Job, path: Path, sheets: Sequence[Sheet], notes: Mapping[str, str
             table=frame,
             table_name=re.sub(r"\W+", "_", sheet.label.lower()).strip("_") + "_table",
             title=sheet.title,
-            subtitles=[REHEARSAL] if job.is_rehearsal else [],
-            instructions="This worksheet contains one table.",
+            subtitles=marked,
+            instructions=_ONE_TABLE,
             legend=list(sheet.about),
             table_notes={
                 place: "".join(f"$${note}$$" for note in column.notes)
@@ -123,7 +128,10 @@ def write(job: Job, path: Path, sheets: Sequence[Sheet], notes: Mapping[str, str
             tables,
             theme=theme,
             cover=cover,
+            contentsheet_options={"subtitles": marked} if marked else {},
             notes_table=pd.DataFrame({"Note": list(named), "What it says": list(named.values())}),
+            # Of its lines this is the only one that the library lets us write.
+            notesheet_options={"instructions": " ".join([*marked, _ONE_TABLE])},
             auto_width=False,
             workbook_options={
                 "strings_to_formulas": False,
@@ -152,8 +160,17 @@ def write(job: Job, path: Path, sheets: Sequence[Sheet], notes: Mapping[str, str
     # The library puts the notes into the order in which they are referred to; each gets the room of the longest.
     longest = max(named.values(), key=len)
     _heights(notes_sheet, 3, [["", longest] for _ in named], [14, 110])
-    _heights(contents, 3, [["", sheet.title] for sheet in sheets], [26, 100])
+    _heights(contents, 3 + len(marked), [["", sheet.title] for sheet in sheets], [26, 100])
     book.close()
+
+
+def _refuse_what_is_too_long(sheets: Sequence[Sheet]) -> None:
+    """The library would leave such a cell empty, with a warning among many."""
+    for sheet in sheets:
+        for number, row in enumerate(sheet.rows, start=1):
+            for column, value in zip(sheet.columns, row, strict=True):
+                if isinstance(value, str) and len(value) > MOST_LETTERS:
+                    raise ReturnTooLarge(f"{sheet.label}, row {number}, column {column.heading!r}: too long for a cell")
 
 
 def _cover(job: Job, about: Sequence[str]) -> dict[str, list[str]]:

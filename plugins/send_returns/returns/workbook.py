@@ -23,6 +23,7 @@ from send_returns.returns.pages import Cell, Heading, Page, Paragraph, Table, uk
 Value = Any  # what psycopg gives for text, date, integer and numeric columns: str, date, int, Decimal or None
 
 MOST_ROWS = 1_048_575  # of a worksheet, below the header
+MOST_LETTERS = 32_767  # of a cell
 FIRST_YEAR = 1900  # that a spreadsheet's dates know
 
 _FONT = {"font_name": "Arial", "font_size": 10, "valign": "top"}
@@ -42,6 +43,15 @@ _FORMATS: dict[str, dict[str, Any]] = {
     "cell": {**_FONT, **_LINE, "text_wrap": True, "num_format": "@"},
     "count": {**_FONT, **_LINE, "num_format": "#,##0", "align": "center"},
     "share": {**_FONT, **_LINE, "num_format": '0.00"%"', "align": "center"},
+}
+_WARNING = "#7A1F1F"
+_STRIP, _STRIP_WIDTH = 20, 640  # points high, pixels wide
+_STRIP_LOOK: dict[str, Any] = {
+    "fill": {"color": _WARNING},
+    "line": {"none": True},
+    "font": {"name": "Arial", "size": 10, "bold": True, "color": "#FFFFFF"},
+    "align": {"vertical": "middle"},
+    "object_position": 3,  # it stays as it is when columns are made wider
 }
 _A3, _A4 = 8, 9
 _LETTERS = 1.25  # letters of running text in the width of a digit
@@ -68,7 +78,18 @@ class Book:
         columns = layout.columns
         for index, column in enumerate(columns):
             sheet.set_column(index, index, _width(column))
-        sheet.set_row(0, _lines([(column.heading, _width(column)) for column in columns]) * 13 + 6)
+        height = _lines([(column.heading, _width(column)) for column in columns]) * 13 + 6
+        sheet.set_row(0, height + (_STRIP if self._mark else 0))
+        if self._mark:
+            # In the row of headings, which stays in sight, below their text: every cell is as the template has it.
+            place = {
+                "y_offset": _pixels(height),
+                "width": _STRIP_WIDTH,
+                "height": _pixels(_STRIP),
+                "object_position": 3,
+            }
+            sheet.insert_textbox(0, 0, self._mark, place | _STRIP_LOOK)
+            sheet.set_tab_color(_WARNING)
         for index, column in enumerate(columns):
             sheet.write_string(0, index, column.heading, self._formats["header"])
         formats = [self._formats[column.type] for column in columns]
@@ -164,7 +185,7 @@ class Book:
 def book(file: BinaryIO, scratch: Path, title: str, footer: str, as_of: date, mark: str = "") -> Iterator[Book]:
     """A workbook written to an open `file` when the block ends well. `scratch` holds rows meanwhile: a private folder.
 
-    `mark`, if any, stands at the head of every printed page and of every page of text.
+    `mark`, if any, stands at the head of every printed page and of every page of text, and over the rows of every list.
     The creation date is `as_of` at midnight, so that the bytes do not depend on the day they were made.
     """
     workbook = xlsxwriter.Workbook(
@@ -180,6 +201,10 @@ def book(file: BinaryIO, scratch: Path, title: str, footer: str, as_of: date, ma
     workbook.set_properties({"title": title, "author": "", "created": datetime.combine(as_of, time.min)})
     yield Book(workbook, footer, mark)
     workbook.close()
+
+
+def _pixels(points: float) -> int:
+    return round(points * 96 / 72)
 
 
 def _width(column: Column) -> int:

@@ -8,7 +8,6 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import dict_row
 
 from send_returns import warehouse
 from send_returns.landing import receipts
@@ -71,16 +70,16 @@ def look(settings: Settings, person_id: str, output: Path | None = None, *, full
         held = Held(
             person_id=persons[0],
             merged=tuple(persons[1:]),
-            profiles=_ask(connection, _PROFILES, [persons])[0]["profiles"],
-            links=_ask(connection, _LINKS, [persons]),
-            records=_ask(connection, _RECORDS),
-            findings=_ask(connection, _FINDINGS, {"persons": persons}),
+            profiles=warehouse.ask(connection, _PROFILES, [persons])[0]["profiles"],
+            links=warehouse.ask(connection, _LINKS, [persons]),
+            records=warehouse.ask(connection, _RECORDS),
+            findings=warehouse.ask(connection, _FINDINGS, {"persons": persons}),
             receipts=_receipts(settings, connection),
             archived=list(_archived(settings, connection, values)),
-            decisions=_ask(connection, _DECISIONS, {"persons": persons}),
+            decisions=warehouse.ask(connection, _DECISIONS, {"persons": persons}),
             lists=[{"table": table, "rows": count} for table, count in sorted(_lists(connection, persons).items())],
             packs=list(packs.holding(sorted(folders), settings.partnership, (*persons, *values))),
-            removals=_ask(connection, _REMOVALS, [persons]),
+            removals=warehouse.ask(connection, _REMOVALS, [persons]),
             values=list(_values(connection, persons)) if full else (),
         )
         connection.rollback()
@@ -131,11 +130,6 @@ select removal_id, kind, from_on, reason, decided_by, applied_at is not null as 
     withdrawn_reason, withdrawn_by
 from rights.removal where person_id = any(%s) order by removal_id
 """
-
-
-def _ask(connection: psycopg.Connection, query: str | sql.Composed, values: Params = ()) -> list[Row]:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query.encode() if isinstance(query, str) else query, values).fetchall()
 
 
 def _receipts(settings: Settings, connection: psycopg.Connection) -> list[str]:
@@ -189,7 +183,7 @@ def _values(connection: psycopg.Connection, persons: Sequence[str]) -> Iterator[
     """Every row with its values: store, place, where it came from, and `values` by column."""
     for holding in holdings().values():
         yield from _of_table(connection, holding)
-    for row in _ask(
+    for row in warehouse.ask(
         connection,
         "select delivery.feed, child_row.raw as table, name as delivery, row_number, quarantine.raw as row, reasons"
         " from child_row inner join landing.delivery using (delivery_id) inner join landing.quarantine"
@@ -202,7 +196,7 @@ def _values(connection: psycopg.Connection, persons: Sequence[str]) -> Iterator[
         query = sql.SQL("select * from {} where {} = any(%s)").format(
             sql.Identifier(schema, table), sql.Identifier(column)
         )
-        for row in _ask(connection, query, [removal.names(connection, column, persons)]):
+        for row in warehouse.ask(connection, query, [removal.names(connection, column, persons)]):
             yield {"store": schema, "table": f"{schema}.{table}", "values": _filled(row)}
 
 
@@ -212,7 +206,7 @@ def _of_table(connection: psycopg.Connection, holding: Holding) -> Iterator[Row]
         " inner join {} as source on _delivery_id = delivery_id and _row_number = row_number"
         " where raw = {} and not is_quarantined order by name, row_number"
     ).format(sql.Identifier(holding.schema, holding.raw), sql.Literal(holding.raw))
-    for row in _ask(connection, query):
+    for row in warehouse.ask(connection, query):
         yield {
             "store": "raw",
             "feed": holding.feed,

@@ -1,10 +1,14 @@
 """Connections to the warehouse: always TCP, always named, so that pg_stat_activity shows who is at work."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import dict_row
 
 from send_returns.settings import Settings
 from send_returns.warehouse import embedded
@@ -69,3 +73,13 @@ def connect(settings: Settings, *, autocommit: bool = False, purpose: str = "sen
         connect_timeout=10,
         client_encoding="utf8",
     )
+
+
+def ask(
+    connection: psycopg.Connection,
+    query: str | sql.Composed,
+    values: Sequence[object] | Mapping[str, object] = (),
+) -> list[dict[str, Any]]:
+    """The rows of a query, by column."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query.encode() if isinstance(query, str) else query, values).fetchall()

@@ -10,10 +10,10 @@ from send_returns import layouts
 from send_returns.layouts import ListLayout
 from send_returns.quality import rules as quality_rules
 from send_returns.returns import pages, workbook
+from send_returns.returns.csv_cells import guarded
 from send_returns.returns.declarations import ListDeclaration
 from send_returns.returns.job import REHEARSAL, Job
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _BATCH = 2_000  # rows asked of the server at a time
 
 
@@ -78,6 +78,4 @@ def _csv_cell(kind: layouts.ColumnType, value: workbook.Value) -> str:
         return ""
     if kind == "date":
         return pages.uk_date(value)
-    text = str(value)
-    # A CSV has no types: what begins like a formula would be run as one (CWE-1236). Numbers cannot be text here.
-    return "'" + text if kind in ("text", "category") and text.startswith(FORMULA_STARTS) else text
+    return guarded(str(value)) if kind in ("text", "category") else str(value)

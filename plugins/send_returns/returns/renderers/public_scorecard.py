@@ -5,8 +5,6 @@ tidy columns, one kind of year to a file, GSS symbols, and a `.meta.csv` beside 
 """
 
 import csv
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -17,7 +15,7 @@ import yaml
 from psycopg.rows import dict_row
 
 from send_returns import landing
-from send_returns.returns import indicators
+from send_returns.returns import chart_drawing, indicators
 from send_returns.returns.indicators import Figure
 from send_returns.returns.job import Job
 from send_returns.returns.pages import html, long_date, words
@@ -257,8 +255,6 @@ def _short(one: Figure) -> str:
 
 def _svg(bars: Sequence[tuple[str, Decimal]], unit: str) -> str:
     """Bars with their values beside them, in a fixed space, so that no font changes a byte."""
-    import vl_convert  # a second to load, which no other command should wait for
-
     most = max(Decimal(100) if unit == "percent" else Decimal(0), *(value for _, value in bars))
     rows = [
         {"name": name, "value": float(value), "label": _exact(value, unit), "of": name.split(",")[0]}
@@ -295,9 +291,7 @@ def _svg(bars: Sequence[tuple[str, Decimal]], unit: str) -> str:
         ],
         "config": {"aria": False, "font": "Arial, Helvetica, Liberation Sans, sans-serif", "view": {"stroke": None}},
     }  # fmt: skip
-    picture = vl_convert.vegalite_to_svg(json.dumps(specification, sort_keys=True))
-    # The figure around it has the words; roles of its own would be read out again.
-    return re.sub(r' (?:role|aria-\w+|class|pointer-events)="[^"]*"', "", picture)
+    return chart_drawing.drawn(specification)
 
 
 def _open_data(
