@@ -15,7 +15,7 @@ from send_returns import feeds, publication, stages, warehouse
 from send_returns.identity import pseudonyms
 from send_returns.releases import register
 from send_returns.releases.register import Organisation, Signer
-from send_returns.sealing import keys
+from send_returns.sealing import keys, parcel
 from send_returns.settings import Settings
 from send_returns.simulate import simulate
 
@@ -70,6 +70,13 @@ class County:
         for organisation in feeds.ORGANISATIONS:
             counts.update(stages.land(self.settings, organisation, self.inbox, AS_OF))
         return +counts
+
+    def sent(self, of: str) -> Path:
+        """An encrypted file that is kept of the lists of a date and version, with its hash. Nobody here can open it."""
+        path = self.settings.folder(parcel.FOLDER) / f"area_send_annex_a_hertfordshire_{of}_0123456789ab.tar.age"
+        for file in (path, path.with_name(f"{path.name}.sha256")):
+            file.write_bytes(b"age-encryption.org/v1")
+        return path
 
     def build(self) -> str:
         """A run from what is landed to its candidate."""

@@ -164,19 +164,22 @@ def retention(
         raise typer.BadParameter("What will be past its time on a day to come can be listed, and not yet removed.")
     with ready() as settings:
         day = as_of or clock.today()
-        found = rights.past(settings, day)
+        found, copies = rights.past(settings, day), rights.past_copies(settings, day)
         console = console_of(WIDE)
         _section(console, f"Past its time on {day:%d %B %Y}", [_listed(one) for one in found])
+        _section(console, "Copies of packs past their time", [{"file": path.name} for path in copies])
         due = [one for one in found if one.waits_until is None]
-        if not due:
+        what = f"{len(due):,} deliveries" + (f" and {len(copies):,} copies of packs" if copies else "")
+        if not (due or copies):
             console.print("Nothing is to be removed.")
         elif not apply:
-            console.print(f"{len(due):,} deliveries are to be removed: `send-returns retention --apply`.")
+            console.print(f"{what} are to be removed: `send-returns retention --apply`.")
         else:
             if not yes:
-                typer.confirm(f"Remove {len(due):,} deliveries and what was made of them alone, for good?", abort=True)
+                typer.confirm(f"Remove {what}, and what was made of the deliveries alone, for good?", abort=True)
             expired = rights.expire(settings, day, by or getpass.getuser())
-            _section(console, f"Removal {expired.removal_id}", [dict(sorted(expired.counts.items()))])
+            title = f"Removal {expired.removal_id}" if expired.removal_id else "Removed"
+            _section(console, title, [dict(sorted(expired.counts.items()))])
 
 
 def _listed(one: "Past") -> dict[str, Any]:
@@ -221,7 +224,13 @@ def _tell(settings: Settings, held: "Held", removed: "Removed") -> None:
 
 def _packs(held: "Held") -> list[dict[str, Any]]:
     return [
-        {"pack": str(one.folder), "run": one.run_id, "lists": ", ".join(one.lists), "received by": one.recipients}
+        {
+            "pack": str(one.folder),
+            "run": one.run_id,
+            "lists": ", ".join(one.lists),
+            "received by": one.recipients,
+            "sent as": ", ".join(one.copies),
+        }
         for one in held.packs
     ]
 

@@ -277,7 +277,10 @@ def test_a_run_that_was_built_before_is_not_released_and_the_next_has_lists_with
     ((run_id, listed),) = county.ask(
         "select run_id, (select count(*) from returns.return_annex_a__list_1) from audit.live"
     )
+    sent = county.sent("2026-10-30_v1")
     erase(county)
+    # Nobody here can look into it, so it goes; the pack stays.
+    assert list(sent.parent.glob(f"{sent.name}*")) == []
     assert any(line.startswith("freshness.manifest") for line in gating.judge(county.settings, run_id, ("returns",)))
 
     later = county.run()

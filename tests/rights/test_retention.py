@@ -113,10 +113,13 @@ def test_only_what_is_past_its_time_goes_with_all_that_was_made_of_it_alone(coun
     assert county.land()["accepted"] == 0
     assert {path.name for path in (county.settings.home / "archive").iterdir()} == kept
 
+    sent, newer = county.sent("2026-10-30_v1"), county.sent("2026-10-31_v1")
+    assert rights.past_copies(county.settings, date(2036, 10, 29)) == []
     day_before = rights.past(county.settings, date(2036, 10, 29))
     assert "sen2" not in {one.feed for one in day_before if one.waits_until is None}
     assert "sen2" in {one.feed for one in rights.expire(county.settings, date(2036, 10, 30), "dpo").deliveries}
     assert not county.rows()["sen2__person"]
+    assert list(sent.parent.glob("*.tar.age*")) == [newer, newer.with_name(f"{newer.name}.sha256")]
     assert county.ask("select count(*) from returns.return_annex_a__list_2")[0][0] > 50
 
 

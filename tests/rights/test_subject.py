@@ -62,7 +62,10 @@ def _marts_of(county: County) -> list[str]:
 
 def test_every_store_that_has_the_child_is_told_and_nothing_changes(county: County) -> None:
     rows = county.rows()
+    sent = county.sent("2026-10-30_v1")
+    county.sent("2026-10-30_v10")
     held = rights.look(county.settings, county.person_id, county.output)
+    assert {one.copies for one in held.packs} == {(sent.name,)}
     assert {one["feed"] for one in held.records} >= {*FEEDS, "ehe_register"}
     assert {one["feed"] for one in held.links} >= {*FEEDS, "ehe_register"}
     assert sum(one["in_quarantine"] for one in held.records) == 1

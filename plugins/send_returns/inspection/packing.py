@@ -25,6 +25,8 @@ from send_returns.returns.pages import html
 from send_returns.sealing import parcel, recipients
 from send_returns.settings import Settings
 
+# What a child's pack is called outside its folder, of what its manifest says.
+NAME = "{return}_{partnership}_{notified_on}_{unique_id}"
 Limits = Mapping[tuple[str, str], child.Limit]
 
 
@@ -67,7 +69,7 @@ def make(settings: Settings, output: Path, unique_id: str | None, on: date, by: 
             final, rows = _seal(connection, proof, window, one, limits, output)
             sent = None
             if able:
-                name = f"{declaration().return_name}_{window.partnership}_{window.notified_on}_{one}"
+                name = NAME.format_map(_named(window, one))
                 sent = parcel.encrypted_folder(settings, final, name, proof.run.as_of, able)
             made.append(Packed(one, final, rows, sent, clock.monotonic() - started))
         for done in made:
@@ -172,11 +174,18 @@ def _write_csv(path: Path, table: Table) -> None:
             )
 
 
+def _named(window: Window, unique_id: str) -> dict[str, object]:
+    return {
+        "return": declaration().return_name,
+        "partnership": window.partnership,
+        "notified_on": window.notified_on.isoformat(),
+        "unique_id": unique_id,
+    }
+
+
 def _facts(proof: Evidence, window: Window, unique_id: str, rows: dict[str, int]) -> dict[str, object]:
     run, told = proof.run, declaration()
-    return {
-        "return": told.return_name,
-        "partnership": run.partnership,
+    return _named(window, unique_id) | {
         "as_of": run.as_of.isoformat(),
         "run_id": run.run_id,
         "code_version": run.code_version,
@@ -184,8 +193,6 @@ def _facts(proof: Evidence, window: Window, unique_id: str, rows: dict[str, int]
         "layout_version": told.version(run.as_of),
         "disclosure_policy": told.disclosure.policy,
         "standing": told.standing,
-        "notified_on": window.notified_on.isoformat(),
-        "unique_id": unique_id,
         "rows": rows,
         "deliveries": [
             asdict(one)

@@ -2,7 +2,7 @@
 
 from send_returns.rights.erasure import Removed, apply, apply_to_run, erase, opt_out, withdraw
 from send_returns.rights.people import find
-from send_returns.rights.retention import Expired, Past, expire, past
+from send_returns.rights.retention import Expired, Past, expire, past, past_copies
 from send_returns.rights.subject import Held, look
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "look",
     "opt_out",
     "past",
+    "past_copies",
     "withdraw",
 ]

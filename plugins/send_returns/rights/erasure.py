@@ -19,6 +19,7 @@ from send_returns.publication.drafting import DRAFTS
 from send_returns.rights import archives, removal, rows, tombstones
 from send_returns.rights.identifiers import exactly, needles
 from send_returns.rights.people import also_of_others, everyone, identifiers_of
+from send_returns.sealing import parcel
 from send_returns.settings import Settings
 
 Kind = Literal["erasure", "opt-out"]
@@ -224,6 +225,9 @@ def _tidy(settings: Settings, as_of: date, removed: Removed) -> None:
     for path in removed.archived:
         path.unlink(missing_ok=True)
     shutil.rmtree(settings.home / DRAFTS, ignore_errors=True)
+    # Packs stay as they were sealed; what is kept of them to be sent again is ours, and may be of before.
+    if dropped := parcel.drop_encrypted(settings):
+        removed.counts["copies"] = dropped
     with warehouse.connect(settings, purpose="send-returns rights") as connection:
         archives.sweep(settings, connection)
     receipts.write(settings, as_of)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import psycopg
 from dateutil.relativedelta import relativedelta
@@ -16,10 +17,12 @@ from psycopg import sql
 from psycopg.types.json import Json
 
 from send_returns import clock, feeds, warehouse
+from send_returns.inspection import packing
 from send_returns.landing import receipts
 from send_returns.returns import declarations
 from send_returns.rights import archives, removal
 from send_returns.rights.removal import Counts
+from send_returns.sealing import parcel
 from send_returns.settings import Settings
 
 
@@ -54,12 +57,23 @@ def past(settings: Settings, as_of: date) -> list[Past]:
         return _past(settings, connection, as_of)
 
 
+def past_copies(settings: Settings, as_of: date) -> list[Path]:
+    """The files kept of packs, to be sent again as they are, whose return is past its time on a day."""
+    declared = (*declarations.load_all(), packing.declaration())
+    years = {one.return_name: one.retention_years for one in declared}
+    return parcel.past(settings, settings.partnership, as_of, years)
+
+
 def expire(settings: Settings, as_of: date, by: str) -> Expired:
-    """Remove what is past its time and waits for nothing, in one transaction, on record as one removal."""
+    """Remove what is past its time and waits for nothing, in one transaction, on record as one removal.
+
+    What is kept of packs to be sent again goes too, once the time of their return is over.
+    """
+    copies = Counter(copies=parcel.drop(past_copies(settings, as_of)))
     with warehouse.connect(settings, purpose="send-returns retention") as connection:
         due = [one for one in _past(settings, connection, as_of) if one.waits_until is None]
         if not due:
-            return Expired(None, (), Counter())
+            return Expired(None, (), +copies)
         row = connection.execute(
             "insert into rights.removal (partnership, kind, from_on, reason, decided_by) values"
             " (%s, 'retention', %s, 'The time for which the contracts say that it is kept is over.', %s)"
@@ -84,7 +98,7 @@ def expire(settings: Settings, as_of: date, by: str) -> Expired:
     with warehouse.connect(settings, purpose="send-returns retention") as connection:
         archives.sweep(settings, connection)
     removal.rewrite(settings, changed)
-    return Expired(removal_id, due, counts)
+    return Expired(removal_id, due, counts + copies)
 
 
 def _past(settings: Settings, connection: psycopg.Connection, as_of: date) -> list[Past]:

@@ -78,7 +78,7 @@ def look(settings: Settings, person_id: str, output: Path | None = None, *, full
             archived=list(_archived(settings, connection, values)),
             decisions=warehouse.ask(connection, _DECISIONS, {"persons": persons}),
             lists=[{"table": table, "rows": count} for table, count in sorted(_lists(connection, persons).items())],
-            packs=list(packs.holding(sorted(folders), settings.partnership, (*persons, *values))),
+            packs=list(packs.holding(settings, sorted(folders), (*persons, *values))),
             removals=warehouse.ask(connection, _REMOVALS, [persons]),
             values=list(_values(connection, persons)) if full else (),
         )

@@ -6,10 +6,11 @@ encrypted file is therefore made once, kept with its hash beside it, and sent ag
 
 import hashlib
 import os
+import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from io import BufferedRandom
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pyrage
+from dateutil.relativedelta import relativedelta
 
 from send_returns.failure import Failure
 from send_returns.sealing import recipients, release_file, verify_pack
@@ -26,7 +28,7 @@ from send_returns.sealing.recipients import Recipient
 from send_returns.settings import Settings
 
 FOLDER = "sealed"
-_NAME = "{return}_{partnership}_{as_of}_v{version}"
+NAME = "{return}_{partnership}_{as_of}_v{version}"
 
 
 class ParcelRefused(Failure):
@@ -41,7 +43,7 @@ def name_of(settings: Settings, pack: Path) -> str:
     report = verify_pack.check(pack, own)
     if report.exit_code or report.release is None:
         raise ParcelRefused(f"{pack} is not to be sent: " + "; ".join(report.lines()))
-    return _NAME.format_map(report.release)
+    return NAME.format_map(report.release)
 
 
 def plain(settings: Settings, pack: Path) -> Path:
@@ -79,12 +81,44 @@ def encrypted_folder(settings: Settings, pack: Path, name: str, as_of: date, abl
     return _closed(pack, name, as_of, settings.folder(FOLDER), able, must_be_signed=False)
 
 
+def copies(settings: Settings, name: str) -> list[Path]:
+    """The files that are kept of a pack, or sealed folder, of that name, to be sent again as they are."""
+    place = settings.folder(FOLDER)
+    return sorted([*place.glob(f"{name}.tar"), *place.glob(f"{name}_*.tar.age")])
+
+
+def drop_encrypted(settings: Settings) -> int:
+    """Remove every encrypted file that is kept: nobody here can look into one. They are made again from the packs."""
+    return drop(settings.folder(FOLDER).glob("*.tar.age"))
+
+
+def past(settings: Settings, partnership: str, as_of: date, years: Mapping[str, int]) -> list[Path]:
+    """What is kept of packs past their time, which is so many `years` by return from the date in the name."""
+    named = re.compile(rf"(.+?)_{re.escape(partnership)}_(\d{{4}}-\d\d-\d\d)_.+\.tar(\.age)?")
+    return sorted(
+        path
+        for path in settings.folder(FOLDER).iterdir()
+        if (found := named.fullmatch(path.name))
+        and found[1] in years
+        and date.fromisoformat(found[2]) + relativedelta(years=years[found[1]]) <= as_of
+    )
+
+
+def drop(files: Iterable[Path]) -> int:
+    """Remove kept files with their hashes; returns how many."""
+    dropped = list(files)
+    for path in dropped:
+        path.unlink(missing_ok=True)
+        _hash_of(path).unlink(missing_ok=True)
+    return len(dropped)
+
+
 def notices(settings: Settings, pack: Path) -> list[Path]:
     """The files that say of the version before a published pack that it was superseded, in `<home>/sealed/`."""
     release = verify_pack.read_release((pack / verify_pack.RELEASE).read_bytes())
     if release["supersedes"] is None:
         return []
-    earlier = _NAME.format_map(release | {"version": release["supersedes"]})
+    earlier = NAME.format_map(release | {"version": release["supersedes"]})
     found = []
     for name, content in release_file.notice(pack, earlier).items():
         found.append(settings.folder(FOLDER) / name)
@@ -112,7 +146,7 @@ def _closed(
         whose = "\n".join([hashlib.file_digest(tar, "sha256").hexdigest(), *(one.public_key for one in able)])
         final = place / f"{name}_{hashlib.sha256(whose.encode()).hexdigest()[:12]}.tar.age"
         # Nobody here can open it to see whether it is still what it was: its hash is kept beside it.
-        sha256 = final.with_name(f"{final.name}.sha256")
+        sha256 = _hash_of(final)
         if final.exists() and sha256.exists() and sha256.read_text() == digest(final):
             return final
         tar.seek(0)
@@ -121,6 +155,10 @@ def _closed(
                 pyrage.encrypt_io(tar, file, recipients.age_keys(able))
             write(sha256, digest(work).encode())
         return final
+
+
+def _hash_of(final: Path) -> Path:
+    return final.with_name(f"{final.name}.sha256")
 
 
 @contextmanager
