@@ -8,6 +8,12 @@
         drop table if exists {{ target_relation }} cascade;
         {{ get_create_table_as_sql(False, target_relation, sql) }}
     {%- endcall %}
+    {#- Named by the database, so that a build is the same whenever it is. -#}
+    {% for index in config.get('indexes') or [] %}
+        {% call statement('index') -%}
+            create index on {{ target_relation }} using {{ index.type }} ({{ index.columns | join(', ') }})
+        {%- endcall %}
+    {% endfor %}
     {% call statement('statistics') -%}
         analyze {{ target_relation }}
     {%- endcall %}

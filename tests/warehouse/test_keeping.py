@@ -113,6 +113,13 @@ def test_what_is_kept_and_what_is_built_are_what_a_full_build_makes(
     assert {"fct_exclusion", "fct_health_contact", "int_health_spell", "return_annex_a__list_1"} <= same
     assert not {"fct_short_break_request", "int_indicator__care", "mart_indicator", "dim_child"} & same
     assert views(database) == stars
+    # Made anew or half of it kept, what tools ask each time is found by its index.
+    with connect(database) as connection:
+        indexed = connection.execute(
+            "select tablename, indexdef ~ 'btree', indexdef ~ 'brin' from pg_indexes"
+            " where schemaname = 'marts' and tablename !~ '^dim_'"
+        ).fetchall()
+    assert sorted(indexed) == [("fct_indicator_case", False, True), ("mart_indicator", True, False)]
 
     # A delivery more, and another after it that no gate has judged in between.
     (tmp_path / late.name).rename(late)

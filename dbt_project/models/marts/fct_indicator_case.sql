@@ -1,3 +1,4 @@
+{{ config(indexes=[{'columns': ['measure'], 'type': 'brin'}]) }}
 {% set families = ['care', 'casework', 'disputes', 'governance', 'health', 'placement', 'quality', 'schools'] %}
 {% set kept = var('kept_families')[this.name] or [] %}
 with counted as (

@@ -1,5 +1,8 @@
 -- With room for its groups in memory a county's cases are hashed once; without, they are sorted once for every breakdown.
-{{ config(sql_header="set local work_mem = '1GB';") }}
+{{ config(
+    sql_header="set local work_mem = '1GB';",
+    indexes=[{'columns': ['measure', 'period_kind'], 'type': 'btree'}]
+) }}
 {% set kept = var('kept_families')[this.name] or [] %}
 {% for family in ['care', 'casework', 'disputes', 'governance', 'health', 'placement', 'quality', 'schools'] %}
 -- depends_on: {{ ref('int_indicator__' ~ family) }}

@@ -146,4 +146,8 @@ def _statement(manifest: "Manifest", name: str, project: Path, compiled: Path) -
         return f"drop view if exists {relation} cascade;\ncreate view {relation} as (\n{body}\n);"
     unlogged = "unlogged " if node.config.get("unlogged") else ""
     create = f"drop table if exists {relation} cascade;\ncreate {unlogged}table {relation} as (\n{body}\n);"
-    return f"{create}\nanalyze {relation};"
+    indexes = "".join(
+        f"create index on {relation} using {index['type']} ({', '.join(index['columns'])});\n"
+        for index in node.config.get("indexes") or []
+    )
+    return f"{create}\n{indexes}analyze {relation};"
