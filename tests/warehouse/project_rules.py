@@ -15,7 +15,7 @@ PREFIXES = {
     "marts": ("dim_", "fct_", "mart_"),
     "returns": ("return_",),
 }
-OWN_SOURCES = ("audit", "identity", "landing", "layout")
+OWN_SOURCES = ("audit", "identity", "landing", "layout", "run")
 PARENTS, VIEWS_IN_A_ROW = 16, 3
 
 
