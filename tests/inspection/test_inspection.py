@@ -240,6 +240,7 @@ def test_a_registered_inspector_alone_can_open_the_parcel(county: County, sealed
 
 
 def test_a_pack_is_found_when_the_child_asks_what_is_held(county: County, sealed: Path) -> None:
-    found = list(packs.holding([county.output], "hertfordshire", [county.child.truth["upn"]]))
+    found = list(packs.holding(county.settings, [county.output], [county.child.truth["upn"]]))
     assert [one.folder for one in found] == [sealed]
+    assert found[0].copies == tuple(sorted(path.name for path in county.settings.folder("sealed").glob("*.tar.age")))
     assert json.loads((sealed / pack.MANIFEST).read_bytes())["run_id"] == found[0].run_id
