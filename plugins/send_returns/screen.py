@@ -339,7 +339,20 @@ def _checks(connection: psycopg.Connection, run_id: str) -> Table:
     for what, count in (("return", rows[2]), ("release", rows[3])):
         table.add_row(f"failed, {what} stopped", f"[red]{count:,}[/]" if count else "0")
     table.add_row("rows to look at", f"{rows[4]:,}")
+    for check, children in torn(connection, run_id):
+        table.add_row(f"not so: {check}", f"[yellow]{children:,}[/]")
     return table
+
+
+def torn(connection: psycopg.Connection, run_id: str) -> list[tuple[str, int]]:
+    """The checks of the golden thread that a live run does not meet, and by how many: they stop nothing."""
+    live = connection.execute("select from audit.live where run_id = %s", [run_id]).fetchone()
+    if live is None:
+        return []
+    return connection.execute(
+        "select check_code || ' ' || check_name, sum(abs(difference))::bigint from marts.mart_golden_thread"
+        " where not is_met group by 1 order by 1"
+    ).fetchall()
 
 
 def _stages(

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from send_returns import stages
+from send_returns import screen, stages
 from send_returns.settings import Settings
 from send_returns.warehouse import connect
 
@@ -82,6 +82,12 @@ def test_a_child_whom_one_place_forgets_tears_it(
             connection.execute("update audit.run set mode = 'full' where run_id = %s", [county.run_id])
         stages.build(settings, county.run_id, "returns")
         after = checks(settings)
+        with connect(settings) as connection:
+            # What is not live is not shown to anyone.
+            assert screen.torn(connection, county.run_id) == []
+            connection.execute("alter schema candidate_marts rename to marts")
+            connection.execute("update audit.live set run_id = %s", [county.run_id])
+            named = screen.torn(connection, county.run_id)
     assert after["GT01", "all"] == (plans, plans - 1, False)
     assert after["GT03", "all"][1:] == (0, False)
     assert after["GT04", "all"][1:] == (0, False)
@@ -93,3 +99,5 @@ def test_a_child_whom_one_place_forgets_tears_it(
     assert after["GT07", "return_annex_a__list_2"][2] is True
     assert after["GT07", "dim_child"][2] is False
     assert after["GT07", "fct_indicator_case"][2] is None
+    assert [check.partition(" ")[0] for check, _ in named] == ["GT01", "GT03", "GT04", "GT05", "GT06", "GT07"]
+    assert named[0] == ("GT01 Children on List 1 are in SEN2", 1)

@@ -91,6 +91,22 @@ def test_each_reader_may_read_its_own_schema_and_no_other(candidate: Settings, c
         assert list(rights or ()) == may
 
 
+def test_who_reads_figures_reads_no_case_and_no_child(candidate: Settings, connection: psycopg.Connection) -> None:
+    connection.execute("create table candidate_marts.mart_of_figures (value integer)")
+    connection.execute("create table candidate_marts.mart_of_children (child_key text)")
+    connection.execute("create table candidate_marts.dim_place (code text)")
+    swap.swap(candidate, "r1")
+    rights = dict(
+        connection.execute(
+            "select relname::text, has_table_privilege('figures_reader', oid, 'select') from pg_class"
+            " where relnamespace = 'marts'::regnamespace and relkind = 'r'"
+        ).fetchall()
+    )
+    may = {name for name, is_read in rights.items() if is_read}
+    assert {"mart_of_figures", "dim_place"} <= may
+    assert {"fct_child", "mart_of_children"} <= rights.keys() - may
+
+
 def test_a_view_among_the_candidates_is_refused(candidate: Settings, connection: psycopg.Connection) -> None:
     connection.execute("create view candidate_marts.child as select person_id from candidate_marts.fct_child")
     with pytest.raises(SwapError, match=r"candidate_marts\.child is a view"):

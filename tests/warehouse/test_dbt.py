@@ -127,11 +127,15 @@ def test_a_child_without_a_pseudonym_stops_the_build(database: Settings) -> None
     assert "2012" not in str(failure.value)
 
 
-def test_the_board_in_force_answers(built: Settings) -> None:
-    rows = _csv(built, "select role, name, code from candidate_marts.dim_organisation order by role")
+def test_the_board_in_force_answers_and_the_one_before_is_known(built: Settings) -> None:
+    rows = _csv(
+        built,
+        "select role, name, code, is_current from candidate_marts.dim_organisation order by role, in_force_from_on",
+    )
     assert rows[1:] == [
-        ["council", "Hertfordshire County Council", "919"],
-        ["icb", "NHS Central East Integrated Care Board", ""],
+        ["council", "Hertfordshire County Council", "919", "t"],
+        ["icb", "NHS Hertfordshire and West Essex Integrated Care Board", "QM7", "f"],
+        ["icb", "NHS Central East Integrated Care Board", "", "t"],
     ]
 
 

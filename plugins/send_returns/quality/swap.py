@@ -13,6 +13,8 @@ from send_returns.warehouse import connect
 
 # live schema -> the role that may read it
 READERS = {"marts": "marts_reader", "returns": "returns_reader"}
+# Of the marts this one reads figures and dimensions, and neither cases nor children.
+FIGURES_READER = "figures_reader"
 CANDIDATE, RETIRED = "candidate_", "retired_"
 # A view for each fact, with the columns of its dimensions beside its own, for BI tools that do not join.
 STARS = "stars"
@@ -70,6 +72,7 @@ def _exchange(connection: psycopg.Connection, run_id: str) -> None:
         connection.execute(sql.SQL("grant usage on schema {} to {}").format(name, role))
         connection.execute(sql.SQL("grant select on all tables in schema {} to {}").format(name, role))
         _let_connect(connection, reader)
+    _let_read_figures(connection)
     _make_stars(connection)
     connection.execute("update audit.run set status = 'passed' where run_id = %s", [run_id])
     # Without this no release of the run gets beyond a draft. The database refuses it where a rule blocks or none ran.
@@ -123,6 +126,20 @@ def _bring_over(connection: psycopg.Connection) -> None:
                     dimension=sql.Identifier(CANDIDATE + schema.removeprefix(CANDIDATE), dimension),
                 )
             )
+
+
+def _let_read_figures(connection: psycopg.Connection) -> None:
+    """Let `FIGURES_READER` read the live marts that are counts already, and what they are divided by."""
+    role = sql.Identifier(FIGURES_READER)
+    tables = connection.execute(
+        "select relname from pg_class where relnamespace = 'marts'::regnamespace and relkind = 'r'"
+        " and (relname like 'mart\\_%' or relname like 'dim\\_%') and not exists (select from pg_attribute"
+        " where attrelid = pg_class.oid and attname = 'child_key' and not attisdropped) order by 1"
+    ).fetchall()
+    connection.execute(sql.SQL("grant usage on schema marts to {}").format(role))
+    for (table,) in tables:
+        connection.execute(sql.SQL("grant select on {} to {}").format(sql.Identifier("marts", table), role))
+    _let_connect(connection, FIGURES_READER)
 
 
 def _let_connect(connection: psycopg.Connection, reader: str) -> None:
