@@ -49,6 +49,26 @@
     (12 * extract(year from {{ day }}) + extract(month from {{ day }}))::integer
 {%- endmacro %}
 
+{#- Of each measure the latest figures published by the reporting date, of the region and of England for the same period. -#}
+{% macro latest_benchmark() -%}
+    select distinct on (benchmark.measure)
+        benchmark.measure,
+        benchmark.period_to_on as benchmark_to_on,
+        max(benchmark.value) filter (where benchmark.geography_type = 'region') as region_value,
+        max(benchmark.value) filter (where benchmark.geography_type = 'country') as country_value,
+        min(benchmark.source) as benchmark_source
+    from {{ ref('benchmarks') }} as benchmark
+    where
+        benchmark.geography_type in ('region', 'country')
+        and benchmark.value is not null
+        and benchmark.period_to_on <= {{ as_of() }}
+    group by benchmark.measure, benchmark.period_to_on
+    order by
+        benchmark.measure asc,
+        count(*) filter (where benchmark.geography_type = 'country') desc,
+        benchmark.period_to_on desc
+{%- endmacro %}
+
 {#- Whether a value is as good as its target. -#}
 {% macro is_reached(value, target, better) -%}
     case {{ better }} when 'higher' then {{ value }} >= {{ target }} when 'lower' then {{ value }} <= {{ target }} end

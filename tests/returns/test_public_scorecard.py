@@ -77,6 +77,7 @@ def _frame() -> pl.DataFrame:
                 "month": (date(year, 9, 1), date(year, 9, 30)),
                 "month_end": (date(year, 9, 30), date(year, 9, 30)),
                 "as_of": (date(year, 10, 30), date(year, 10, 30)),
+                "sen2_return": (date(year, 1, 15), date(year, 1, 15)),
                 "transfer_to_15_february": (date(year, 1, 1), date(year, 2, 15)),
             }.get(kind, (date(year, 1, 1), date(year, 12, 31)))
             if kind != "as_of" or year == AS_OF.year:

@@ -106,7 +106,7 @@ def _issued(sen2: dict[str, list[Row]]) -> list[Row]:
     ]
 
 
-def test_requests_and_plans(sen2: dict[str, list[Row]], value: Value, out: Path) -> None:
+def test_requests_and_plans(sen2: dict[str, list[Row]], rows: Rows, value: Value, out: Path) -> None:
     issued = _issued(sen2)
     plain = [row for row in issued if row["week20"] == "0"]
     dates = ("receiveddate", "assessmentoutcomedate")
@@ -126,9 +126,11 @@ def test_requests_and_plans(sen2: dict[str, list[Row]], value: Value, out: Path)
     (population,) = (out / "inbox" / "reference" / "population").glob("*/*.csv")
     people = pl.read_csv(population).filter(pl.col("age") < 26)
     assert value("EHC08")[1] == people[next(name for name in people.columns if name.startswith("population"))].sum()
-    still = {row["requeststableid"] for row in sen2["assessment"] if row["assessmentoutcome"] == "A"}
-    waiting = [row for row in sen2["requests"] if row["requeststableid"] in still]
-    assert value("EHC07") == _pair(waiting, lambda row: (AS_OF - (_day(row["receiveddate"]) or AS_OF)).days > 140)
+    waiting = [
+        row for row in rows("ehc_casework", "case")
+        if row["route"] == "request" and row["assess_outcome"] == "Y" and not row["issue_decided_on"]
+    ]  # fmt: skip
+    assert value("EHC07") == _pair(waiting, lambda row: (EXTRACT - (_day(row["received_on"]) or EXTRACT)).days > 140)
 
 
 def test_advice(rows: Rows, value: Value) -> None:
@@ -143,11 +145,14 @@ def test_advice(rows: Rows, value: Value) -> None:
     of_case = defaultdict(list)
     for row in rows("ehc_casework", "advice"):
         of_case[row["case_id"]].append(row)
-    drafts = [row for row in rows("ehc_casework", "case") if _within(row["draft_on"]) and row["case_id"] in of_case]
+    drafts = [row for row in rows("ehc_casework", "case") if _within(row["draft_on"]) and row["route"] == "request"]
 
     def complete(case: Row) -> bool:
-        needed = [row for row in of_case[case["case_id"]] if row["is_required"] == "Yes"]
-        return all((_day(row["received_on"]) or date.max) <= (_day(case["draft_on"]) or date.min) for row in needed)
+        asked = of_case[case["case_id"]]
+        needed = [row for row in asked if row["is_required"] == "Yes"]
+        return bool(asked) and all(
+            (_day(row["received_on"]) or date.max) <= (_day(case["draft_on"]) or date.min) for row in needed
+        )
 
     assert value("EHC15") == _pair(drafts, complete)
 
@@ -162,7 +167,8 @@ def test_reviews(rows: Rows, value: Value) -> None:
     assert value("AR03") == _pair(twelve, lambda row: _in(row, "meeting_on", "amended_final_on", 84))
     assert value("AR04") == _pair([row for row in amended if row in decided],
                                   lambda row: _in(row, "meeting_on", "draft_on", 28))  # fmt: skip
-    assert value("AR06") == _pair(met, lambda row: _in(row, "meeting_on", "report_received_on", 14))
+    due = [row for row in met if (_day(row["meeting_on"]) or date.max) <= EXTRACT - timedelta(days=14)]
+    assert value("AR06") == _pair(due, lambda row: _in(row, "meeting_on", "report_received_on", 14))
     assert value("V02") == _pair(met, lambda row: row["participation"] in ("attended", "part_attended", "views_sent"))
     assert value("AR05")[0] == sum(
         not row["meeting_on"] and (_day(row["due_on"]) or EXTRACT) < EXTRACT for row in reviews
@@ -370,7 +376,7 @@ def test_short_breaks(rows: Rows, value: Value) -> None:
     assert (value("S01_receiving")[0], value("S01_waiting")[0]) == (len(receiving), len(waiting))
 
 
-def test_home_education_and_after_16(rows: Rows, value: Value, out: Path) -> None:
+def test_home_education_and_after_16(rows: Rows, sen2: dict[str, list[Row]], value: Value, out: Path) -> None:
     register = [row for row in rows("ehe_register", "") if _within(row["ehe_start_on"])]
     known = [row for row in register if row["ehe_reason"] != "Not known"]
     assert value("E03") == _pair(known, lambda row: row["ehe_reason"].startswith("Dissatisfaction"))
@@ -383,7 +389,9 @@ def test_home_education_and_after_16(rows: Rows, value: Value, out: Path) -> Non
     numerator, denominator = value("D01")
     assert numerator is not None
     assert denominator is not None
-    assert denominator - numerator == pytest.approx(neet, abs=2)
+    # Who is out of education for another reason, or has no place, is neither in it nor called NEET.
+    elsewhere = [row["sensetting"] for row in sen2["placementdetail"]].count("NIEO")
+    assert neet - 2 <= denominator - numerator <= neet + elsewhere + 2
     (file,) = (out / "inbox" / "council" / "improvement_plan").glob("*/*.xlsx")
     with load_workbook(file) as workbook:
         first, *actions = workbook.get_sheet_by_name("action").to_python()
@@ -398,7 +406,7 @@ def test_every_indicator_of_the_council_is_there_once(out: Path) -> None:
     codes = {f"{family}{number:02}" for family, count in wanted.items() for number in range(1, count + 1)}
     assert codes | {"G05"} <= {name.split("_")[0] for name in frame["indicator"]}
     unknown = frame.filter(pl.col("status") == "x")
-    assert {"EHC10_growth", "S06"} <= set(unknown["indicator"])
+    assert "S06" in set(unknown["indicator"])
     assert unknown["value"].null_count() == unknown.height
 
 

@@ -103,6 +103,7 @@ health as (
 plan_measure as (
     select
         measured.measure,
+        period.period_to_on as day_on,
         plan.person_id,
         measured.is_counted
     from {{ ref('int_plan__active') }} as plan
@@ -117,6 +118,9 @@ plan_measure as (
             ('S06', care.is_looked_after and health.person_id is not null, health.has_health_assessment),
             ('S07', true, plan.has_personal_budget)
         ) as measured (measure, is_asked, is_counted)
+    -- A personal budget is as the return has it; social care knows of every day.
+    inner join {{ ref('int_period') }} as period
+        on case measured.measure when 'S07' then 'sen2_return' else 'as_of' end = period.period_kind
     where measured.is_asked
 )
 
@@ -185,7 +189,7 @@ union all
 select
     measured.measure,
     null::text as period_kind,
-    {{ as_of() }} as counted_on,
+    measured.day_on as counted_on,
     measured.person_id,
     measured.person_id as subject_id,
     measured.is_counted::integer::numeric as numerator,

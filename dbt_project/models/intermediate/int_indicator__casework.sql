@@ -357,6 +357,21 @@ of_census as (
 ),
 
 -- A year's transfers are counted when the feed tells of them to their last day.
+-- Plans and statements of January 2015 are as published: no feed goes back so far.
+of_growth as (
+    select
+        of_census.counted_on,
+        count(*) as plans,
+        benchmark.value as plans_before
+    from of_census
+    inner join {{ ref('benchmarks') }} as benchmark
+        on
+            benchmark.measure = 'EHC10'
+            and benchmark.geography_code = '{{ var("partnership") }}'
+            and extract(year from benchmark.period_to_on) = 2015
+    group by of_census.counted_on, benchmark.value
+),
+
 of_transfer as (
     select
         case clock.clock when 'CLK13' then 'PT01' when 'CLK14' then 'PT02' else 'PT03' end as measure,
@@ -506,6 +521,18 @@ counted as (
         null as amount,
         null as provider
     from of_census
+    union all
+    select
+        'EHC10_growth' as measure,
+        null as period_kind,
+        of_growth.counted_on,
+        null as person_id,
+        'plans' as subject_id,
+        of_growth.plans as numerator,
+        of_growth.plans_before as denominator,
+        null as amount,
+        null as provider
+    from of_growth
     union all
     select
         of_transfer.measure,

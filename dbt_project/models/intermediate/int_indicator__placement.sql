@@ -1,4 +1,4 @@
--- Placement, home education and life after 16. What is attended is the placement of rank 1 in SEN2, as of the reporting date. At an earlier
+-- Placement, home education and life after 16. What is attended is the placement of rank 1 in SEN2, on the day of the return. At an earlier
 -- month's end only what the registers still tell of it is given: not the share that waits, because who was placed long ago is in none.
 with named as (
     select
@@ -11,11 +11,19 @@ with named as (
     group by detail._delivery_id, detail.sen2_named_plan_id
 ),
 
+-- What the return tells is of its day: ages too.
+returned as (
+    select period.period_to_on as day_on
+    from {{ ref('int_period') }} as period
+    where period.period_kind = 'sen2_return'
+),
+
 plan as (
     select
         active.person_id,
-        child.age_years,
-        {{ is_school_age('child.date_of_birth_on', as_of()) }} as is_school_age,
+        returned.day_on,
+        {{ age_at('child.date_of_birth_on', 'returned.day_on') }} as age_years,
+        {{ is_school_age('child.date_of_birth_on', 'returned.day_on') }} as is_school_age,
         named.urn is not null or named.ukprn is not null as is_named,
         -- A college may be named by one number and attended by the other.
         case
@@ -30,6 +38,7 @@ plan as (
     from {{ ref('int_plan__active') }} as active
     inner join {{ ref('int_child__identified') }} as child
         on active.person_id = child.person_id
+    cross join returned
     left join named
         on
             active._delivery_id = named._delivery_id
@@ -45,6 +54,7 @@ plan as (
 plan_measure as (
     select
         measured.measure,
+        plan.day_on,
         plan.person_id,
         plan.urn,
         coalesce(measured.is_counted, false) as is_counted
@@ -183,7 +193,7 @@ home_measure as (
 select
     measured.measure,
     null::text as period_kind,
-    {{ as_of() }} as counted_on,
+    measured.day_on as counted_on,
     measured.person_id,
     measured.person_id as subject_id,
     measured.is_counted::integer::numeric as numerator,

@@ -13,6 +13,7 @@ with spring as (
 taught as (
     select
         term.attendance_to_on,
+        term.attendance_from_on as term_from_on,
         lag(term.attendance_from_on, 2) over (order by term.census_on) as attendance_from_on,
         row_number() over (order by term.census_on desc) as recency
     from {{ ref('census_terms') }} as term
@@ -48,6 +49,22 @@ period as (
         {{ as_of() }} as period_from_on,
         {{ as_of() }} as period_to_on,
         true as is_headline
+    union all
+    -- What a return alone tells is of the day of the return.
+    select
+        'sen2_return' as period_kind,
+        coalesce(latest.returned_on, {{ as_of() }}) as period_from_on,
+        coalesce(latest.returned_on, {{ as_of() }}) as period_to_on,
+        true as is_headline
+    from {{ ref('stg_landing__sen2_return') }} as latest
+    union all
+    select
+        'term' as period_kind,
+        taught.term_from_on as period_from_on,
+        taught.attendance_to_on as period_to_on,
+        taught.recency = 1 as is_headline
+    from taught
+    where taught.recency <= 9
     union all
     select
         'sen2_census' as period_kind,

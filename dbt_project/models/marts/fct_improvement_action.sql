@@ -1,11 +1,4 @@
-with latest as (
-    select action._delivery_id
-    from {{ ref('stg_improvement_plan__action') }} as action
-    order by
-        action.reference_on desc nulls last,
-        action._delivery_id asc
-    limit 1
-),
+{{ latest_improvement_plan() }},
 
 milestone as (
     select

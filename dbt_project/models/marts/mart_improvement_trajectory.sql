@@ -1,13 +1,6 @@
 {#- The forecast is the straight line through the latest months, at least so many. -#}
 {% set months, fewest_months = 12, 3 %}
-with latest_plan as (
-    select action._delivery_id
-    from {{ ref('stg_improvement_plan__action') }} as action
-    order by
-        action.reference_on desc nulls last,
-        action._delivery_id asc
-    limit 1
-),
+{{ latest_improvement_plan() }},
 
 aimed as (
     select
@@ -18,9 +11,9 @@ aimed as (
         action.status,
         milestone.indicator_code,
         coalesce(max(milestone.due_on), action.due_on) as due_on
-    from latest_plan
+    from latest
     inner join {{ ref('stg_improvement_plan__action') }} as action
-        on latest_plan._delivery_id = action._delivery_id
+        on latest._delivery_id = action._delivery_id
     inner join {{ ref('stg_improvement_plan__milestone') }} as milestone
         on
             action._delivery_id = milestone._delivery_id

@@ -263,20 +263,7 @@ complete as (
 
 -- The latest that is published, which is seldom of the period itself.
 published as (
-    select distinct on (benchmark.measure, benchmark.geography_type)
-        benchmark.measure,
-        benchmark.geography_type,
-        benchmark.period_to_on,
-        benchmark.value
-    from {{ ref('benchmarks') }} as benchmark
-    where
-        benchmark.geography_type in ('region', 'country')
-        and benchmark.value is not null
-        and benchmark.period_to_on <= {{ as_of() }}
-    order by
-        benchmark.measure asc,
-        benchmark.geography_type asc,
-        benchmark.period_to_on desc
+    {{ latest_benchmark() }}
 ),
 
 valued as (
@@ -284,9 +271,9 @@ valued as (
         complete.*,
         measure.indicator_code,
         target.target,
-        region.value as region_value,
-        country.value as country_value,
-        country.period_to_on as benchmark_to_on,
+        published.region_value,
+        published.country_value,
+        published.benchmark_to_on,
         case measure.statistic
             when 'count' then complete.numerator
             when 'growth' then round(100 * (complete.numerator - complete.denominator) / nullif(complete.denominator, 0), 1)
@@ -301,14 +288,8 @@ valued as (
         on
             complete.measure = target.measure
             and {{ as_of() }} between target.in_force_from_on and coalesce(target.in_force_to_on, {{ as_of() }})
-    left join published as region
-        on
-            complete.measure = region.measure
-            and region.geography_type = 'region'
-    left join published as country
-        on
-            complete.measure = country.measure
-            and country.geography_type = 'country'
+    left join published
+        on complete.measure = published.measure
 )
 
 select

@@ -1,20 +1,6 @@
 -- What stands beside the figures of an indicator under each failing that it evidences: words and published figures, of no child.
-with latest as (
-    select distinct on (benchmark.measure, benchmark.geography_type)
-        benchmark.measure,
-        benchmark.geography_type,
-        benchmark.value,
-        benchmark.period_to_on,
-        benchmark.source
-    from {{ ref('benchmarks') }} as benchmark
-    where
-        benchmark.geography_type in ('region', 'country')
-        and benchmark.value is not null
-        and benchmark.period_to_on <= {{ as_of() }}
-    order by
-        benchmark.measure asc,
-        benchmark.geography_type asc,
-        benchmark.period_to_on desc
+with published as (
+    {{ latest_benchmark() }}
 ),
 
 decided as (
@@ -44,10 +30,10 @@ select
     measure.headline_period,
     target.target,
     target.source as target_source,
-    region.value as region_value,
-    country.value as country_value,
-    country.period_to_on as benchmark_to_on,
-    country.source as benchmark_source,
+    published.region_value,
+    published.country_value,
+    published.benchmark_to_on,
+    published.benchmark_source,
     coalesce(decided.baselines_from_on, array[]::date[]) as baselines_from_on
 from {{ ref('indicator_measures') }} as measure
 inner join {{ ref('indicators') }} as indicator
@@ -59,14 +45,8 @@ left join {{ ref('indicator_targets') }} as target
     on
         measure.measure = target.measure
         and {{ as_of() }} between target.in_force_from_on and coalesce(target.in_force_to_on, {{ as_of() }})
-left join latest as region
-    on
-        measure.measure = region.measure
-        and region.geography_type = 'region'
-left join latest as country
-    on
-        measure.measure = country.measure
-        and country.geography_type = 'country'
+left join published
+    on measure.measure = published.measure
 left join decided
     on measure.measure = decided.measure
 order by

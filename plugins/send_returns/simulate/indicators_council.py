@@ -5,7 +5,7 @@ social care tell it, of the last day of the latest month where a register does. 
 year, the school terms the latest three, alternative provision the year to its census. A plan is in force on a day when
 it was issued by then and has not ceased. Where an indicator has several measures, each is a row of its own.
 
-What no life tells (health assessments of looked after children, the plans of 2015) has the status `x`.
+What no life tells (health assessments of looked after children) has the status `x`.
 """
 
 from collections.abc import Iterable
@@ -42,7 +42,8 @@ _DISSATISFIED = ("Dissatisfaction with school - SEND", "Dissatisfaction with sch
 _UPHELD = ("upheld", "upheld_no_injustice")
 _PERSISTENT, _SEVERE = 10, 50  # percent of sessions missed
 _OLDEST = 25
-_NOT_DERIVABLE: Final = ("EHC10_growth", "S06")
+_PLANS_IN_2015 = 3_682  # 248 plans and 3,434 statements in January 2015, as the Department for Education publishes
+_NOT_DERIVABLE: Final = ("S06",)
 
 
 def facts(of: Lives, served: Council, schools: pl.DataFrame, as_of: date) -> Frames:
@@ -228,6 +229,12 @@ def _count(name: str, period: Period, number: int) -> Measure:
     return Measure(name, *period, number, None, float(number), is_share=False)
 
 
+def _growth(number: int, before: int) -> float:
+    """Percent more than before, or fewer."""
+    size = half_up(100 * abs(number - before), before)
+    return size if number > before else -size
+
+
 def _weeks(name: str, period: Period, days: float | None, number: int) -> Measure:
     """Weeks, of days to a tenth, and how many cases they are of."""
     value = None if days is None else half_up(round(10 * days), 70)
@@ -255,6 +262,7 @@ def _plans(frames: Frames, year: Period, as_of: date, people: int) -> list[Measu
         pl.col("assessment_outcome_on").is_null() | (pl.col("assessment_outcome_on") > extract),
     )
     january = last_spring_census(as_of)
+    held = plans.filter(_in_force(january)).height
     mean = half_up(int(took.sum()), 7 * len(took)) if len(took) else None
     return [
         share("EHC01", year, plain, pl.col("days") <= WEEKS_20),
@@ -268,7 +276,8 @@ def _plans(frames: Frames, year: Period, as_of: date, people: int) -> list[Measu
         share("EHC07", (extract, extract), still, days_until("received", extract) > WEEKS_20),
         _rate("EHC08", year, made_here.filter(within("received", year)).height, people, 10_000),
         share("EHC09", year, decided, pl.col("request_outcome") == "N"),
-        _count("EHC10", (january, january), plans.filter(_in_force(january)).height),
+        _count("EHC10", (january, january), held),
+        Measure("EHC10_growth", january, january, held, _PLANS_IN_2015, _growth(held, _PLANS_IN_2015), is_share=False),
         share("EHC11", year, issued, pl.col("week20") == 1),
     ]
 
