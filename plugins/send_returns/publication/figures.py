@@ -13,7 +13,7 @@ from psycopg import sql
 
 from send_returns.releases.acting import acting
 from send_returns.releases.register import Release
-from send_returns.returns.disclosure import Figures, protect_figures
+from send_returns.returns.disclosure import Figures, Shown, protect_figures
 from send_returns.returns.disclosure.cells import KEYS, PARTS
 from send_returns.returns.evidence import Run
 
@@ -27,7 +27,7 @@ _NUMBERS = (*PARTS, "value")
 def protected(connection: psycopg.Connection, run: Run, *, is_rehearsal: bool) -> Figures:
     """Every statistical figure of the live run, as it may be shown beside all that was published before.
 
-    Raises NotProtected when a small count could be worked out whatever is hidden: nothing is released then.
+    Raises NotProtected when no proof is found that no small count can be worked out: nothing is released then.
     """
     exact = pl.concat([_exact(connection, table, run.partnership) for table in TABLES])
     return protect_figures(exact, _published(connection, run.partnership, is_rehearsal=is_rehearsal))
@@ -92,21 +92,41 @@ def _exact(connection: psycopg.Connection, table: str, partnership: str) -> pl.D
         return _frame(cursor.fetchall(), names)
 
 
-def _published(connection: psycopg.Connection, partnership: str, *, is_rehearsal: bool) -> list[pl.DataFrame]:
-    """What each earlier release of figures showed, oldest first; a figure that several returns show comes once."""
+def _published(connection: psycopg.Connection, partnership: str, *, is_rehearsal: bool) -> list[Shown]:
+    """What each earlier release of figures showed and why not, oldest first; a figure that several returns show comes
+    once."""
+    frame, hidden = (
+        _of_all(connection, table, columns, partnership, is_rehearsal=is_rehearsal)
+        for table, columns in (("figure", ("numerator", "denominator", "value", "status")), ("hidden", ("reason",)))
+    )
+    reasons = (
+        hidden.with_columns(pl.col("reason").str.split("; "))
+        .explode("reason")
+        .with_columns(pl.col("reason").str.split_exact(": ", 1).struct.rename_fields(["part", "why"]))
+        .unnest("reason")
+    )
+    release = ["as_of", "version"]
+    return [
+        Shown(part.drop(release), reasons.join(part.select(release).unique(), on=release).drop(release))
+        for part in frame.partition_by(release, maintain_order=True)
+    ]
+
+
+def _of_all(
+    connection: psycopg.Connection, table: str, columns: Sequence[str], partnership: str, *, is_rehearsal: bool
+) -> pl.DataFrame:
+    """The rows of a table about figures of every release that is out, with period and dimensions as columns."""
+    query = sql.SQL(
+        "select distinct as_of, version, return_table, measure, period_kind, period_from_on, period_to_on,"
+        " dimensions ->> 'geography_code' as geography_code, dimensions ->> 'breakdown' as breakdown,"
+        " dimensions ->> 'breakdown_value' as breakdown_value, {}"
+        " from release.{} inner join release.release using (release_id, attempt)"
+        " where partnership = %s and is_rehearsal = %s and is_out"
+    ).format(sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(table))
     with acting(connection, "release_reader"), connection.cursor() as cursor:
-        cursor.execute(
-            "select distinct as_of, version, return_table, measure, period_kind, period_from_on, period_to_on,"
-            " dimensions ->> 'geography_code' as geography_code, dimensions ->> 'breakdown' as breakdown,"
-            " dimensions ->> 'breakdown_value' as breakdown_value, numerator, denominator, value, status"
-            " from release.figure inner join release.release using (release_id, attempt)"
-            " where partnership = %s and is_rehearsal = %s and is_out",
-            [partnership, is_rehearsal],
-        )
+        cursor.execute(query, [partnership, is_rehearsal])
         names = [column.name for column in cursor.description or ()]
-        rows = cursor.fetchall()
-    frame = _frame(rows, names).sort("as_of", "version", *KEYS)
-    return [part.drop("as_of", "version") for part in frame.partition_by("as_of", "version", maintain_order=True)]
+        return _frame(cursor.fetchall(), names).sort("as_of", "version", *KEYS)
 
 
 def _frame(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> pl.DataFrame:

@@ -15,7 +15,15 @@ _OF_PEOPLE = "people"
 
 
 @dataclass(frozen=True)
-class Figures:
+class Shown:
+    """What a release shows in `frame`, and in `hidden` a row per hidden count: KEYS, `part`, `why`."""
+
+    frame: pl.DataFrame
+    hidden: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Figures(Shown):
     """What renderers of statistics get.
 
     `frame` has the columns and rows of the exact figures, ordered by KEYS, and rows of nought for parts of a breakdown
@@ -25,13 +33,11 @@ class Figures:
     `hidden` has a row per hidden count: KEYS, `part` ('numerator', 'denominator', 'value'), `why`.
     """
 
-    frame: pl.DataFrame
-    hidden: pl.DataFrame
     protected: int
     programmes: int
 
 
-def protect_figures(exact: pl.DataFrame, prior: Sequence[pl.DataFrame] = (), policy: Policy = "rounded") -> Figures:
+def protect_figures(exact: pl.DataFrame, prior: Sequence[Shown] = (), policy: Policy = "rounded") -> Figures:
     """Every figure of every return, put through disclosure control once and together.
 
     Args:
@@ -39,11 +45,11 @@ def protect_figures(exact: pl.DataFrame, prior: Sequence[pl.DataFrame] = (), pol
             data is not there); `per` for shares and rates, 100 where there is none. `counts` says what is counted:
             'people' (as where it is missing), 'things' that are nobody's, which are shown as they are, or 'amounts' of
             `people`, which are hidden where those are few.
-        prior: frames of `Figures` of earlier releases, of any return.
+        prior: what earlier releases showed, of any return, oldest first.
         policy: 'rounded', or 'exact_totals' where exact totals are agreed with the recipient.
 
     Raises:
-        NotProtected: a small count could be worked out whatever is hidden.
+        NotProtected: no proof was found, even with all withheld that is joined to a count.
     """
     figures = _with_noughts(_complete(exact))
     of_people = figures.filter(pl.col("counts") == _OF_PEOPLE)
@@ -118,21 +124,25 @@ def _with_noughts(figures: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([figures, noughts]).sort(KEYS)
 
 
-def _earlier(cells: Cells, figures: pl.DataFrame, release: pl.DataFrame) -> Earlier:
+def _earlier(cells: Cells, figures: pl.DataFrame, release: Shown) -> Earlier:
     """What an earlier release said of today's cells."""
+    frame = release.frame.select(*KEYS, *PARTS, pl.col("status").alias("was"))
+    withheld = release.hidden.filter(pl.col("why") == control.WITHHELD).select(*KEYS, "part", is_withheld=True)
     said = (
         figures.with_row_index("figure")
         .select("figure", *KEYS)
-        .join(release.select(*KEYS, *PARTS, pl.col("status").alias("was")), on=KEYS, maintain_order="left")
-        .unpivot(on=list(PARTS), index=["figure", "was"], variable_name="part", value_name="shown")
+        .join(frame, on=KEYS, maintain_order="left")
+        .unpivot(on=list(PARTS), index=["figure", *KEYS, "was"], variable_name="part", value_name="shown")
+        .join(withheld, on=[*KEYS, "part"], how="left", maintain_order="left")
         .join(cells.parts, on=["figure", "part"], maintain_order="left")
     )
     shown = np.full(cells.frame.height, -1, np.int64)
-    is_hidden = np.zeros(cells.frame.height, bool)
     known = said.filter(pl.col("shown").is_not_null())
     shown[known["cell"].to_numpy()] = known["shown"].cast(pl.Int64).to_numpy()
+    is_hidden, is_withheld = np.zeros(cells.frame.height, bool), np.zeros(cells.frame.height, bool)
     is_hidden[said.filter(pl.col("shown").is_null() & (pl.col("was") == "c"))["cell"].to_numpy()] = True
-    return Earlier(shown, is_hidden)
+    is_withheld[said.filter("is_withheld")["cell"].to_numpy()] = True
+    return Earlier(shown, is_hidden, is_withheld)
 
 
 def _shown(figures: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,7 @@ price. A cell that cannot be protected so has all its neighbours hidden; where t
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -29,11 +29,16 @@ SECONDARY = "protects another"
 KEPT = "hidden in an earlier release"
 SMALL_CHANGE = "changed by fewer than 8"
 CLOSED = "fails closed"
+WITHHELD = "withheld"
 SHOWN = ""
 
 _REACH = 60  # how far from the counts a witness is looked for
-_NEAR, _FAR = 250, 3_000  # cells that are let move: at first, and where those are too few
-_IDLE = 4
+_BESIDE, _NEAR, _FAR = 30, 250, 3_000  # cells that are let move: at first, and where those are too few
+_AT_ONCE = 2_000  # cells in one programme, of parts that no equation joins
+_PATIENCE = 4  # tables that show nothing new, before something is hidden
+_HARDER, _ALONG = 100.0, 1e-4  # how much harder some cells are pushed than others; how little those beside a cell
+_ROUNDING = 1e-6
+_BY_CELL = ("sizes", "cost", "is_published", "hidden", "must", "shown", "why")
 _NODES = 200  # of the search for whole numbers: a count and not a time, so that the same figures come out the same
 
 Bools = NDArray[np.bool_]
@@ -41,15 +46,19 @@ Floats = NDArray[np.float64]
 
 
 class NotProtected(Failure):
-    """A hidden count could be worked out, whatever more is hidden. Nothing may be released."""
+    """No proof was found, even with all withheld that is joined to a count. Nothing may be released."""
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """What one earlier release said of today's cells: `shown` by cell, or -1; `is_hidden` by cell."""
+    """What one earlier release said of today's cells: `shown` by cell, or -1; `is_hidden` by cell.
+
+    `is_withheld`: which of the hidden said nothing, and may be shown again.
+    """
 
     shown: Ints
     is_hidden: Bools
+    is_withheld: Bools
 
 
 @dataclass(frozen=True)
@@ -75,20 +84,57 @@ def protect(cells: Cells, policy: Policy = "rounded", earlier: Sequence[Earlier]
 
     'rounded': 0 is shown, 1 to 7 hidden, the rest rounded to five. 'exact_totals': what is shown is exact. A group
     that falls into one part alone has that split hidden, zeros too. What an earlier release hid stays hidden; what it
-    showed is never taken to protect another.
+    showed is never taken to protect another, but withheld with all that it is joined to where nothing else helps.
 
     Raises:
-        NotProtected: a cell stays within reach of who adds up, even with all its neighbours hidden.
+        NotProtected: no proof was found with all of that withheld, which is possible for every table.
     """
     work = _Work(cells, policy, earlier)
     work.hide_small()
     work.hide_all_in_one()
     work.keep_hidden()
-    work.begin()
+    protected = int(work.must.sum())
     work.prove()
-    today = len(cells.sizes)
-    published = np.where(work.hidden | ~work.is_published, -1, work.shown)[:today]
-    return Protection(published, list(work.why[:today]), int(work.must.sum()), work.programmes)
+    today = slice(len(cells.sizes))
+    published = np.where(work.hidden | ~work.is_published, -1, work.shown)[today]
+    return Protection(published, list(work.why[today]), protected, work.programmes)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is wanted of a table for the cells `which`.
+
+    `push`: what each one more of a cell costs. `at_least`: a place in `which`, and what that cell is at least.
+    `may_hide`: a published cell may leave its bin at its cost for each one that it is out. `lifted`: places in `which`
+    of cells that are one at least wherever that can be.
+    """
+
+    which: Ints
+    push: Floats
+    at_least: tuple[int, float] | None = None
+    may_hide: bool = False
+    lifted: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+def _in_turn(wanted: Sequence[_Wanted]) -> Iterator[list[_Wanted]]:
+    """As many as one programme takes."""
+    some: list[_Wanted] = []
+    for each in wanted:
+        if some and sum(len(one.which) for one in some) + len(each.which) > _AT_ONCE:
+            yield some
+            some = []
+        some.append(each)
+    if some:
+        yield some
+
+
+def _joined(wanted: Sequence[_Wanted]) -> _Wanted:
+    starts = np.cumsum([0, *(len(each.which) for each in wanted[:-1])])
+    return _Wanted(
+        np.concatenate([each.which for each in wanted]),
+        np.concatenate([each.push for each in wanted]),
+        lifted=np.concatenate([each.lifted + start for each, start in zip(wanted, starts, strict=True)]),
+    )
 
 
 class _Work:
@@ -104,8 +150,8 @@ class _Work:
         self.hidden = np.zeros(len(self.sizes), bool)
         self.why = np.full(len(self.sizes), SHOWN, dtype=object)
         self.must = np.zeros(len(self.sizes), bool)
-        self.equations = cells.equations
-        self.programmes = 0
+        self.withheld = np.zeros(len(self.sizes), bool)
+        self.programmes, self.looks = 0, 0
 
     def hide(self, which: Ints | Bools, why: str) -> None:
         fresh = np.zeros(len(self.sizes), bool)
@@ -129,7 +175,7 @@ class _Work:
 
     def keep_hidden(self) -> None:
         for release in self.earlier:
-            self.hide(release.is_hidden, KEPT)
+            self.hide(release.is_hidden & ~release.is_withheld, KEPT)
             if self.policy == "exact_totals":
                 change = np.abs(self.sizes - release.shown)
                 self.hide((release.shown >= 0) & (change > 0) & (change <= SMALL), SMALL_CHANGE)
@@ -141,55 +187,68 @@ class _Work:
         half = ROUNDED_TO // 2
         return np.where(shown == 0, 0, shown - half).astype(float), np.where(shown == 0, 0, shown + half).astype(float)
 
-    def begin(self) -> None:
+    def _begin(self) -> None:
         """What is public for good; the earlier releases' own equations; a table that agrees with everything."""
-        self.locked = np.zeros(len(self.sizes), bool)
-        self.least, self.most = np.zeros(len(self.sizes)), np.full(len(self.sizes), np.inf)
-        blocks: list[
-            tuple[Ints, Ints, Ints]
-        ] = []  # equations, the cells that had changed, the cells that stand for them
-        for release in self.earlier:
-            said = (release.shown >= 0) & self.is_published
-            least, most = self._bin(release.shown)
-            same = said & (least <= self.sizes) & (self.sizes <= most)
-            self.locked |= same
-            self.least[same] = np.maximum(self.least[same], least[same])
-            self.most[same] = np.minimum(self.most[same], most[same])
-            changed = np.flatnonzero(said & ~same)
-            known = said | release.is_hidden | ~self.is_published
-            rows = np.unique(self.equations[:, changed].nonzero()[0])
-            rows = np.array([row for row in rows if known[self.equations[row].indices].all()], np.int64)
+        self.equations = self.cells.equations
+        today = len(self.cells.sizes)
+        for name in _BY_CELL:
+            setattr(self, name, getattr(self, name)[:today])
+        self.locked = np.zeros(today, bool)
+        self.least, self.most = np.zeros(today), np.full(today, np.inf)
+        apart = [self._apart(release) for release in self.earlier]
+        for rows, cells, least, most in apart:
             if len(rows):
-                blocks.append((rows, changed, np.stack([least[changed], most[changed]]).astype(np.int64)))
+                self._then(rows, cells, least, most)
         self.base = self.sizes.astype(float)
-        today = len(self.sizes)
-        for rows, changed, (least_then, most_then) in blocks:
-            self._then(rows, changed, least_then, most_then)
         self._index()
         self.low, self.high = self.base.copy(), self.base.copy()
         self.floor = np.where(self.sizes > 0, 1.0, 0.0)
         self._find_base(today)
         self.low, self.high = self.base.copy(), self.base.copy()
 
-    def _then(self, rows: Ints, changed: Ints, least: Ints, most: Ints) -> None:
-        """Equations of an earlier release, with cells of their own for what has visibly changed since."""
-        count = len(changed)
-        move = sparse.csr_matrix(
-            (np.ones(count, np.int64), (changed, np.arange(count))), shape=(self.equations.shape[1], count)
+    def _apart(self, release: Earlier) -> tuple[Ints, Ints, Floats, Floats]:
+        """Of an earlier release, the equations that say more than today's; which of their cells are not known to be
+        what they are today; and the least and the most of those then. What is the same is public for good."""
+        said = (release.shown >= 0) & self.is_published
+        least, most = self._bin(release.shown)
+        same = said & (least <= self.sizes) & (self.sizes <= most) & ~self.withheld
+        self.locked |= same
+        self.least[same] = np.maximum(self.least[same], least[same])
+        self.most[same] = np.minimum(self.most[same], most[same])
+        changed = (said & ~same) | (release.is_hidden & (self.withheld | release.is_withheld))
+        known = said | release.is_hidden | ~self.is_published
+        unknown = np.flatnonzero(~known)
+        rows = np.setdiff1d(
+            self.cells.equations[:, np.flatnonzero(changed)].nonzero()[0],
+            self.cells.equations[:, unknown].nonzero()[0],
         )
-        kept = self.equations[rows].tolil()
-        kept[:, changed] = 0
+        # What nobody publishes was not seen to stay the same beside a figure that did not.
+        cells = np.unique(self.cells.equations[rows].indices)
+        cells = cells[(changed | ~self.is_published)[cells]]
+        hidden = np.where(release.is_hidden & (self.sizes > 0), 1.0, 0.0)
+        return rows, cells, np.where(said, least, hidden)[cells], np.where(said, most, np.inf)[cells]
+
+    def _then(self, rows: Ints, cells: Ints, least: Floats, most: Floats) -> None:
+        """Equations of an earlier release, with cells of their own for what may have been something else."""
+        count = len(cells)
+        move = sparse.csr_matrix(
+            (np.ones(count, np.int64), (cells, np.arange(count))), shape=(self.equations.shape[1], count)
+        )
+        of_then = sparse.csr_matrix(self.cells.equations[rows])
+        of_then.resize(len(rows), self.equations.shape[1])
+        kept = of_then.tolil()
+        kept[:, cells] = 0
         self.equations = sparse.vstack(
             [
                 sparse.hstack([self.equations, sparse.csr_matrix((self.equations.shape[0], count), dtype=np.int64)]),
-                sparse.hstack([kept.tocsr(), self.equations[rows] @ move]),
+                sparse.hstack([kept.tocsr(), of_then @ move]),
             ]
         ).tocsr()
+        then = np.where(np.isinf(most), self.sizes[cells], least + ROUNDED_TO // 2).astype(np.int64)
         grown = {
-            "sizes": (least + most) // 2, "cost": np.zeros(count), "is_published": np.zeros(count, bool),
+            "sizes": then, "cost": np.zeros(count), "is_published": np.zeros(count, bool),
             "hidden": np.zeros(count, bool), "must": np.zeros(count, bool), "shown": np.zeros(count, np.int64),
-            "locked": np.ones(count, bool), "least": least.astype(float), "most": most.astype(float),
-            "base": ((least + most) // 2).astype(float), "why": np.full(count, SHOWN, dtype=object),
+            "locked": np.ones(count, bool), "least": least, "most": most, "why": np.full(count, SHOWN, dtype=object),
         }  # fmt: skip
         for name, values in grown.items():
             setattr(self, name, np.concatenate([getattr(self, name), values]))
@@ -219,51 +278,91 @@ class _Work:
         hidden count for at least one is wrong of a hidden nought, but must not get nearer to the rest by it: so
         hidden noughts are taken for one wherever they can be.
         """
+        wanted = []
         for which in self._components():
             noughts = np.flatnonzero(self.hidden[which] & (self.sizes[which] == 0))
             then = which[which >= today]
-            if len(noughts) == len(then) == 0:
-                continue
-            found = self._solve(which, np.zeros(len(which)), lifted=noughts)
-            if found is None and len(then):
+            if self.must[which].any() and (len(noughts) or len(then)):
+                wanted.append(_Wanted(which, np.zeros(len(which)), lifted=noughts))
+        for each, found in zip(wanted, self._tables(wanted), strict=True):
+            which, noughts, table = each.which, each.lifted, found
+            if table is None and (which >= today).any():
                 # No table agrees with both releases: they tell only that something else has changed.
                 self._forget(which)
-                found = self._solve(which[which < today], np.zeros(int((which < today).sum())), lifted=noughts)
                 which = which[which < today]
-            if found is not None:
-                self.base[which] = found
-                self.floor[which[noughts]] = np.minimum(found[noughts], 1)
+                table = self._table(_Wanted(which, np.zeros(len(which)), lifted=noughts))
+            if table is not None:
+                self.base[which] = table
+                self.floor[which[noughts]] = np.minimum(table[noughts], 1)
 
-    def _solve(
-        self,
-        which: Ints,
-        objective: Floats,
-        at_least: tuple[int, float] | None = None,
-        *,
-        may_hide: bool = False,
-        reach: int = _REACH,
-        lifted: Ints | None = None,
-    ) -> Floats | None:
-        """Whole numbers for the cells `which` that cost least, all others as in the base; None if there are none.
+    def _tables(self, wanted: Sequence[_Wanted]) -> list[Floats | None]:
+        """A table for each, of cells that no equation joins to another's: many in one programme."""
+        tables: list[Floats | None] = []
+        for some in _in_turn(wanted):
+            joined = _joined(some)
+            found = self._solved(joined) if len(some) > 1 else None
+            if found is None:
+                tables += [self._table(each) for each in some]
+                continue
+            ends = np.cumsum([len(each.which) for each in some])[:-1]
+            parts = zip(some, np.split(found, ends), np.split(self._is_wrong(joined, found), ends), strict=True)
+            tables += [self._table(each) if is_wrong.any() else part for each, part, is_wrong in parts]
+        return tables
 
-        With `may_hide`, a published cell may leave its bin at its cost for each one that it is out. `lifted`: places
-        in `which` of cells that are one at least wherever that can be.
+    def _table(self, wanted: _Wanted) -> Floats | None:
+        """Whole numbers for some cells that cost least, all others as in the base; None if there are none.
+
+        The corners that a linear programme ends at nearly always are whole numbers: it is tried first.
         """
+        for in_whole_numbers in (False, True):
+            found = self._solved(wanted, in_whole_numbers=in_whole_numbers)
+            if found is None or not self._is_wrong(wanted, found).any():
+                return found
+        return None
+
+    def _is_wrong(self, wanted: _Wanted, table: Floats) -> Bools:
+        """Which cells of a table are not whole, not within what is published, or in an equation that does not hold.
+
+        What proves is added up here, whoever found it.
+        """
+        which = wanted.which
+        least, most = self._bounds(which)
+        if wanted.may_hide:
+            can = self._can_hide(which)
+            least[can], most[can] = np.minimum(least[can], 1), np.inf
+        matrix = self.equations[self._rows(which)][:, which]
+        is_off = matrix @ table != matrix @ self.base[which]
+        wrong: Bools = (table != np.round(table)) | (table < least) | (table > most)
+        wrong[np.unique(matrix[is_off].indices)] = True
+        return wrong
+
+    def _can_hide(self, which: Ints) -> Ints:
+        """Places in `which` of cells that may be taken to protect another."""
+        return np.flatnonzero(
+            self.is_published[which] & ~self.hidden[which] & ~self.locked[which] & (self.sizes[which] > 0)
+        )
+
+    def _rows(self, which: Ints) -> Ints:
+        """The equations that some cells are in."""
+        return np.unique(self.columns[:, which].indices)
+
+    def _solved(self, wanted: _Wanted, *, in_whole_numbers: bool = False) -> Floats | None:
+        """Numbers for some cells that cost least, all others as in the base; those that are whole but for a
+        rounding error are made so."""
         self.programmes += 1
-        rows = np.unique(self.columns[:, which].nonzero()[0])
+        which, objective = wanted.which, wanted.push
+        rows = self._rows(which)
         matrix = self.equations[rows][:, which]
         outside = matrix @ self.base[which]
         least, most = self._bounds(which)
         # What is hidden may be anything; a table near the counts is as good a proof as one far off.
         least, most = np.maximum(least, self.base[which] - _REACH), np.minimum(most, self.base[which] + _REACH)
         pushed = objective != 0
-        most[pushed] = np.minimum(most[pushed], np.maximum(self.low[which[pushed]] + reach, self.base[which[pushed]]))
+        most[pushed] = np.minimum(most[pushed], np.maximum(self.low[which[pushed]] + WIDTH, self.base[which[pushed]]))
         count = len(which)
         constraints, integrality = [], np.ones(count)
-        if may_hide:
-            can = np.flatnonzero(
-                self.is_published[which] & ~self.hidden[which] & ~self.locked[which] & (self.sizes[which] > 0)
-            )
+        if wanted.may_hide:
+            can = self._can_hide(which)
             extra = len(can)
             into = sparse.csr_matrix((np.ones(extra), (np.arange(extra), can)), shape=(extra, count))
             out = sparse.identity(extra, format="csr")
@@ -275,29 +374,31 @@ class _Work:
             least = np.concatenate([least, np.zeros(2 * extra)])
             most = np.concatenate([most, np.full(2 * extra, np.inf)])
             integrality = np.concatenate([integrality, np.zeros(2 * extra)])
-        if lifted is not None and len(lifted):
-            extra = len(lifted)
-            into = sparse.csr_matrix((np.ones(extra), (np.arange(extra), lifted)), shape=(extra, count))
+        if len(wanted.lifted):
+            extra = len(wanted.lifted)
+            into = sparse.csr_matrix((np.ones(extra), (np.arange(extra), wanted.lifted)), shape=(extra, count))
             constraints.append(LinearConstraint(sparse.hstack([into, sparse.identity(extra)]).tocsr(), 1, np.inf))
             matrix = sparse.hstack([matrix, sparse.csr_matrix((matrix.shape[0], extra))]).tocsr()
             objective = np.concatenate([objective, np.ones(extra)])
             least, most = np.concatenate([least, np.zeros(extra)]), np.concatenate([most, np.ones(extra)])
             integrality = np.concatenate([integrality, np.zeros(extra)])
-        if at_least is not None:
-            least[at_least[0]] = at_least[1]
-            if least[at_least[0]] > most[at_least[0]]:
-                return None
+        if wanted.at_least is not None:
+            least[wanted.at_least[0]] = wanted.at_least[1]
         if (least > most).any():
             return None
         constraints.append(LinearConstraint(matrix, outside, outside))
         result = milp(
             objective,
-            integrality=integrality,
+            integrality=integrality if in_whole_numbers else None,
             bounds=Bounds(least, most),
             constraints=constraints,
-            options={"node_limit": _NODES, "mip_rel_gap": 0.05},
+            options={"node_limit": _NODES, "mip_rel_gap": 0.05} if in_whole_numbers else None,
         )
-        return None if result.x is None else np.round(result.x[:count])
+        if result.x is None:
+            return None
+        found: Floats = result.x[:count]
+        near = np.round(found)
+        return np.where(np.abs(found - near) < _ROUNDING, near, found)
 
     def _around(self, cell: int, limit: int) -> Ints:
         """The cells that equations join to one, the nearest first, as many whole rings as the limit allows."""
@@ -321,17 +422,60 @@ class _Work:
         return unproved
 
     def prove(self) -> None:
-        """Look for witnesses, hide what stands in their way, and close what cannot be proved."""
-        self._look_wide()
-        left = [
-            cell for cell in map(int, np.flatnonzero(self._open())) if self._open()[cell] and not self._witness(cell)
-        ]
-        for cell in left:
-            if self._open()[cell] and not any(self._witness(cell) for _ in self._last_resorts(cell)):
-                raise NotProtected(
-                    "disclosure control: a small count could be worked out from earlier releases, whatever more is"
-                    " hidden. Nothing was released: withdraw the table from this release"
-                )
+        """Look for witnesses, hide what stands in their way, and withhold where nothing is found."""
+        self._begin()
+        while failed := self._without_witness():
+            for cell, part in failed:
+                self._withhold(cell, part)
+            self._begin()
+
+    def _without_witness(self) -> list[tuple[int, Ints]]:
+        """Prove all that can be; of each part that cannot, the part and a cell for which nothing helps."""
+        parts = [which for which in self._components() if self.must[which].any()]
+        failed = []
+        self._look_wide(parts, _PATIENCE)
+        left = parts
+        while left := [which for which in left if self._open(which).any()]:
+            helped = []
+            for which in left:
+                cell = int(which[self._open(which)][0])
+                before = self.hidden[which].sum()
+                if not self._witness(cell, which) and not any(
+                    self._witness(cell, which) for _ in self._last_resorts(cell)
+                ):
+                    failed.append((cell, which))
+                elif self.hidden[which].sum() > before:
+                    helped.append(which)
+            # What is hidden for one cell lets others move.
+            left = [which for which in left if all(which is not part for _, part in failed)]
+            self._look_wide(helped, 1)
+        for which in parts:
+            if all(which is not part for _, part in failed):
+                self.must[which] = False  # proved, and nothing else that is withheld can change it
+        return failed
+
+    def _withhold(self, cell: int, part: Ints) -> None:
+        """Let today's release say nothing of some cells, those included that an earlier one showed: what it showed of
+        them is known still, but no longer that they are the same.
+
+        First of those nearest to the cell, then of more, at last of all that is joined to it: today's release says
+        nothing of those then that the earlier ones did not say, and ten times all counts agree with it as well.
+        """
+        for limit in (_BESIDE, _NEAR, len(part)):
+            which = self._today(self._around(cell, limit))
+            if not self.withheld[which].all():
+                break
+        else:
+            raise NotProtected(
+                "disclosure control: no proof was found that a small count cannot be worked out, even with its whole"
+                " table withheld. Nothing was released"
+            )
+        self.hidden[which[np.isin(self.why[which], (SECONDARY, CLOSED))]] = False
+        self.hide(which, WITHHELD)
+        self.withheld[which] = True
+
+    def _today(self, which: Ints) -> Ints:
+        return which[which < len(self.cells.sizes)]
 
     def _last_resorts(self, cell: int) -> Iterator[None]:
         """What is done, one after another, for a cell that hiding what is cheapest does not protect."""
@@ -342,9 +486,8 @@ class _Work:
             self.floor[noughts] = 0
             yield
         beside = self.equations[self.columns[:, [cell]].nonzero()[0]].indices
-        for which in (beside, around):
-            self.hide(np.setdiff1d(which, np.flatnonzero(self.locked)), CLOSED)
-            yield
+        self.hide(np.setdiff1d(beside, np.flatnonzero(self.locked)), CLOSED)
+        yield
         self.floor[noughts] = 0
         yield
 
@@ -357,47 +500,46 @@ class _Work:
         self.equations = self.equations[keep]
         self._index()
 
-    def _look_wide(self) -> None:
-        """Whole tables at once, up and down: most cells need no programme of their own."""
-        for which in self._components():
-            number, idle = 0, 0
-            while idle < _IDLE and len(wanted := np.flatnonzero(self._open(which))):
-                # All up, all down, then each its own way: a draw that is the same in every run.
-                draw = np.random.default_rng(number).random(len(wanted))
-                up = np.full(len(wanted), number == 0) if number < 2 else draw < 0.5
-                push = np.zeros(len(which))
-                push[wanted] = np.where(up, -1.0, 1.0)
-                table = self._solve(which, push, reach=WIDTH)
+    def _look_wide(self, parts: Sequence[Ints], patience: int) -> None:
+        """Whole tables at once: most cells need no programme of their own. A part in which so many of them have shown
+        nothing new is left."""
+        idle = [0] * len(parts)
+        while live := [n for n, which in enumerate(parts) if idle[n] < patience and self._open(which).any()]:
+            wanted = [_Wanted(parts[n], self._pushes(parts[n])) for n in live]
+            for n, each, table in zip(live, wanted, self._tables(wanted), strict=True):
+                before = self._open(each.which).sum()
                 if table is not None:
-                    self._seen(which, table)
-                number, idle = number + 1, 0 if self._open(which).sum() < len(wanted) else idle + 1
+                    self._seen(each.which, table)
+                idle[n] = 0 if self._open(each.which).sum() < before else idle[n] + 1
+            self.looks += 1
 
-    def _witness(self, cell: int) -> bool:
-        """Prove one cell, hiding others where that is needed; False where it cannot be done."""
-        for limit in (_NEAR, _FAR):
-            which = self._around(cell, limit)
-            at = int(np.searchsorted(which, cell))
-            if self._is_seen_wide(which, at):
-                return True
-            table = self._solve(which, np.zeros(len(which)), (at, self.low[cell] + WIDTH), may_hide=True)
-            if table is not None:
-                break
+    def _pushes(self, which: Ints) -> Floats:
+        """Where to push what is not proved yet: all up, all down, then each its own way and some harder than others,
+        by a draw that is the same in every run."""
+        push = np.zeros(len(which))
+        wanted = np.flatnonzero(self._open(which))
+        draw = np.random.default_rng(self.looks).random((2, len(wanted)))
+        if self.looks < 2:
+            push[wanted] = 1 if self.looks else -1
         else:
-            return False
-        least, most = self._bounds(which)
-        self.hide(which[(table < least) | (table > most)], SECONDARY)
-        self._seen(which, table)
-        return True
+            push[wanted] = np.where(draw[0] < 0.5, -1, 1) * _HARDER ** draw[1]
+        return push
 
-    def _is_seen_wide(self, which: Ints, at: int) -> bool:
-        """Whether tables are found, with only the cells `which` let move, between which one differs by enough."""
-        wanted = self._open(which)
-        for direction in (-1.0, 1.0):
-            push = np.where(wanted, 0.01 * direction, 0.0)
-            push[at] = direction
-            table = self._solve(which, push, reach=WIDTH)
+    def _witness(self, cell: int, part: Ints) -> bool:
+        """Prove one cell of a part, hiding others where that is needed; False where it cannot be done."""
+        for limit in (_NEAR, _FAR):
+            which = part if len(part) <= limit else self._around(cell, limit)
+            # Others are taken along as far as that is for nothing.
+            push = np.where(self._open(which), -_ALONG, 0.0)
+            at = int(np.searchsorted(which, cell))
+            push[at] = 0
+            wanted = _Wanted(which, push, at_least=(at, self.low[cell] + WIDTH), may_hide=True)
+            table = self._table(wanted)
             if table is not None:
+                least, most = self._bounds(which)
+                self.hide(which[(table < least) | (table > most)], SECONDARY)
                 self._seen(which, table)
-            if not self._open(which[[at]]).any():
                 return True
+            if len(which) == len(part):
+                break
         return False
