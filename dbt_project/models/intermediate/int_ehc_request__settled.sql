@@ -45,8 +45,7 @@ returned as (
 named as (
     select
         returned.*,
-        concat_ws('/', returned.person_id, returned.received_on, returned.request_number) as request_key,
-        max(returned.reference_on) over () as latest_return_on
+        concat_ws('/', returned.person_id, returned.received_on, returned.request_number) as request_key
     from returned
 ),
 
@@ -74,8 +73,7 @@ assessment as (
 told as (
     select
         named.request_key,
-        bool_or(named.is_transferred_in) as is_transferred_in,
-        max(named.reference_on) as last_told_on
+        bool_or(named.is_transferred_in) as is_transferred_in
     from named
     group by named.request_key
 )
@@ -98,9 +96,7 @@ select
     assessment.request_key is not null as is_assessed,
     assessment.assessment_outcome,
     assessment.assessment_outcome_on,
-    coalesce(assessment.has_exception, false) as has_exception,
-    told.last_told_on,
-    coalesce(told.last_told_on = request.latest_return_on, false) as is_in_latest_return
+    coalesce(assessment.has_exception, false) as has_exception
 from request
 inner join told
     on request.request_key = told.request_key
