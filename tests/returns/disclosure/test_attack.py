@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from tests.returns.disclosure.attack import Attack
 
+from send_returns.bench.attack import Attack
 from send_returns.returns.disclosure import Figures, protect_figures
 from send_returns.returns.disclosure.cells import KEYS
 from send_returns.returns.disclosure.protect import (

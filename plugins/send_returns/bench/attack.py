@@ -11,12 +11,16 @@ from datetime import date
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy import sparse
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csgraph
 
 FEWEST = 7  # between the least and the most that a small count may turn out to be
 ENDLESS = 1e7
+PUSHES = 8
+
+Floats = NDArray[np.float64]
 
 # measure and part; first and last day; geography; parts of the breakdown
 Name = tuple[str, date, date, str, frozenset[tuple[str, str]]]
@@ -45,6 +49,8 @@ def counts(frame: pl.DataFrame, same: Mapping[str, str]) -> dict[Name, tuple[flo
     """Numerators and denominators with their status; of a figure in two tables, the one that is shown."""
     found: dict[Name, tuple[float | None, str]] = {}
     for row in frame.iter_rows(named=True):
+        if row["statistic"] == "ratio" or row.get("counts", "people") != "people":
+            continue
         for part in ("numerator", "denominator"):
             told = row[part] is not None or row["status"] == "c"
             if told and not (part == "numerator" and row["statistic"] in ("mean", "median", "p90")) and not (
@@ -104,8 +110,9 @@ class Attack:
         self.links: list[dict[int, int]] = []
         before: dict[Name, tuple[float | None, int]] = {}
         for number, (frame, exact) in enumerate(zip(published, truth, strict=True)):
-            said = counts(frame, same)
-            real = {key: value for key, (value, _) in counts(exact, same).items() if value is not None and key in said}
+            said, known = counts(frame, same), counts(exact, same)
+            # What is published of a group that the exact figures do not have is that nobody is in it.
+            real = {key: value for key in said if (value := known.get(key, (0.0, ""))[0]) is not None}
             where: dict[Name, int] = {}
             for key, (value, _) in said.items():
                 where[key] = self._variable((key, number))
@@ -150,7 +157,7 @@ class Attack:
         for row in frame.filter(pl.col("statistic") == "share").iter_rows(named=True):
             above, below = name(row, "numerator", same), name(row, "denominator", same)
             if above in real and below in real and real[above] <= real[below]:
-                rest = self._variable((("rest", *above[1:]), where[above]))  # type: ignore[arg-type]
+                rest = self._variable((("rest", *above[1:]), where[above]))
                 self.rows.append({where[below]: -1, where[above]: 1, rest: 1})
                 if 1 <= real[below] - real[above] <= 7:
                     self.targets[rest] = real[below] - real[above]
@@ -164,55 +171,25 @@ class Attack:
         """Least and most of each small count. With `most_targets`, of those that simple sums narrow most."""
         least, most = np.array(self.least), np.array(self.most)
         tight = self._tightened(least, most)
-        targets = sorted(self.targets, key=lambda one: (tight[1][one] - tight[0][one], one))[:most_targets]
-        systems = [(matrix, _components(matrix)) for matrix in (self.matrix, self.apart)]
-        recovered = narrow = 0
-        for target in targets:
-            ends = (-np.inf, np.inf)
-            # Where no table agrees with both releases, something else has changed: then each by itself.
-            for matrix, labels in systems:
-                which = np.flatnonzero(labels == labels[target])
+        left = sorted(self.targets, key=lambda one: (tight[1][one] - tight[0][one], one))[:most_targets]
+        attacked = len(left)
+        ends: dict[int, tuple[float, float]] = {}
+        # Where no table agrees with both releases, something else has changed: then each by itself.
+        for matrix in (self.matrix, self.apart):
+            labels = _components(matrix)
+            for label in dict.fromkeys(labels[left]):
+                which = np.flatnonzero(labels == label)
                 rows = np.unique(matrix[:, which].nonzero()[0])
-                ends = self._ends(matrix[rows][:, which], least[which], most[which], which == target, in_whole_numbers)
-                if np.isfinite(ends).all():
-                    break
-            low, high = np.ceil(ends[0] - 1e-6), np.floor(ends[1] + 1e-6)
-            recovered += low == high == self.targets[target]
-            # An interval that the count is not in is a mistake, which hidden noughts taken for one lead to.
-            narrow += high - low < FEWEST and low <= self.targets[target] <= high
-        return Learnt(len(targets), int(recovered), int(narrow))
-
-    @staticmethod
-    def _ends(
-        matrix: sparse.csr_matrix, least: np.ndarray, most: np.ndarray, target: np.ndarray, in_whole_numbers: bool
-    ) -> tuple[float, float]:
-        """Least and most of one unknown. Where nothing is possible, a hidden count may be nought: then try that."""
-        ends = []
-        for sign in (1.0, -1.0):
-            found = None
-            for floor in (least, np.where(most == ENDLESS, 0, least)):
-                if in_whole_numbers:
-                    found = milp(
-                        sign * target,
-                        integrality=np.ones(len(least)),
-                        bounds=Bounds(floor, most),
-                        constraints=LinearConstraint(matrix, 0, 0),
-                    )
-                else:
-                    found = linprog(
-                        sign * target,
-                        A_eq=matrix,
-                        b_eq=np.zeros(matrix.shape[0]),
-                        bounds=np.stack([floor, most], axis=1),
-                        method="highs",
-                    )
-                if found.status == 0:
-                    break
-            assert found is not None
-            if found.status != 0:
-                return -np.inf, np.inf
-            ends.append(sign * found.fun)
-        return ends[0], ends[1]
+                among = [target for target in left if labels[target] == label]
+                system = _System(matrix[rows][:, which], least[which], most[which], in_whole_numbers)
+                ends |= zip(among, system.ends(np.searchsorted(which, among).tolist()), strict=False)
+            left = [target for target in left if target not in ends]
+        recovered = sum(low == high == self.targets[target] for target, (low, high) in ends.items())
+        # An interval that the count is not in is a mistake, which hidden noughts taken for one lead to.
+        narrow = sum(
+            high - low < FEWEST and low <= self.targets[target] <= high for target, (low, high) in ends.items()
+        )
+        return Learnt(attacked, int(recovered), int(narrow))
 
     def _tightened(self, least: np.ndarray, most: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What sums alone tell, equation by equation, a few times over."""
@@ -228,6 +205,61 @@ class Attack:
             np.minimum.at(most, column, np.where(weight > 0, to_high, -to_low))
             np.maximum.at(least, column, np.where(weight > 0, to_low, -to_high))
         return least, most
+
+
+class _System:
+    """Unknowns that equations join. Where no table agrees, a hidden count may be nought: then with that."""
+
+    def __init__(self, matrix: sparse.csr_matrix, least: Floats, most: Floats, in_whole_numbers: bool) -> None:
+        self.matrix, self.most, self.in_whole_numbers = matrix, most, in_whole_numbers
+        self.first: Floats | None = None
+        for self.least in (least, np.where(most == ENDLESS, 0, least)):
+            self.first = self._table(np.zeros(len(least)), self.least, most)
+            if self.first is not None:
+                self.low, self.high = self.first.copy(), self.first.copy()
+                break
+
+    def _table(self, objective: Floats, least: Floats, most: Floats) -> Floats | None:
+        result = milp(
+            objective,
+            integrality=np.ones(len(least)) if self.in_whole_numbers else None,
+            bounds=Bounds(least, most),
+            constraints=LinearConstraint(self.matrix, 0, 0),
+        )
+        return result.x if result.status == 0 else None
+
+    def _see(self, table: Floats | None) -> None:
+        if table is not None:
+            self.low, self.high = np.minimum(self.low, table), np.maximum(self.high, table)
+
+    def ends(self, targets: Sequence[int]) -> list[tuple[float, float]]:
+        """Least and most of some unknowns, in whole numbers; nothing where nothing is possible.
+
+        Of those that lie far apart in tables that agree, what those say: they go at least so far.
+        """
+        if self.first is None:
+            return []
+        # At first all are pushed at once, and not far, so that no table has numbers that are too large to be exact.
+        near = np.minimum(self.most, self.first + 100)
+        for number in range(PUSHES):
+            narrow = [target for target in targets if self._is_narrow(target)]
+            push = np.zeros(len(near))
+            push[narrow] = np.random.default_rng(number).choice([-1, 1], len(narrow))
+            self._see(self._table(push, self.least, near) if narrow else None)
+        for target in targets:
+            for sign in (1.0, -1.0):
+                if self._is_narrow(target):
+                    one = np.zeros(len(near))
+                    one[target] = sign
+                    self._see(self._table(one, self.least, self.most))
+        return [self._ends(target) for target in targets]
+
+    def _ends(self, target: int) -> tuple[float, float]:
+        return float(np.ceil(self.low[target] - 1e-6)), float(np.floor(self.high[target] + 1e-6))
+
+    def _is_narrow(self, target: int) -> bool:
+        low, high = self._ends(target)
+        return high - low < FEWEST
 
 
 def _components(matrix: sparse.csr_matrix) -> np.ndarray:
