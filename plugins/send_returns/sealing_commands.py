@@ -139,14 +139,11 @@ def list_keys(
     if pem:
         sys.stdout.write("".join(key.pem for key in found))
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in ("Key", "Fingerprint", "Made", "Retired", "For"):
-        table.add_column(head, no_wrap=True)
+    # No table: on a narrow terminal it would cut the fingerprint, which somebody reads out from here.
     for key, following in zip_longest(found, found[1:]):
-        retired_on = str(following.made_on) if following else ""
         use = "rehearsals" if key.is_rehearsal else "releases"
-        table.add_row(key.key_id, key.fingerprint, str(key.made_on), retired_on, use)
-    console.print(table)
+        until = f" to {following.made_on}" if following else ""
+        console.print(f"{key.fingerprint}  {key.key_id}, {use}, from {key.made_on}{until}", soft_wrap=True)
 
 
 @keys.command("rotate")

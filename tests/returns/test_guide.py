@@ -69,6 +69,11 @@ def test_it_counts_failing_rows_only_where_the_rows_are_in_the_pack(name: str, t
     assert "4,321" not in said
 
 
+def test_a_file_is_told_by_its_name_before_its_ending(tmp_path: Path) -> None:
+    assert "Every row that failed a rule" in _guide("sen2", tmp_path / "sen2")
+    assert "A table of the return" in _guide("area_send_annex_a", tmp_path / "lists")
+
+
 def test_every_column_of_a_list_is_told_with_its_limit(tmp_path: Path) -> None:
     said, one = _guide("area_send_annex_a", tmp_path / "pack"), declarations.load("area_send_annex_a")
     assert isinstance(one, declarations.ListDeclaration)

@@ -109,7 +109,9 @@ def _release_id(job: Job) -> str:
 
 def _files(folder: Path) -> _Table:
     own = sorted(path.name for path in folder.iterdir() if path.name not in _ALWAYS)
-    told = [(name, next((text for end, text in reversed(_FILES.items()) if name.endswith(end)), "")) for name in own]
+    # The longest ending that fits is the one that says most: findings.csv before .csv.
+    ends = {name: max((end for end in _FILES if name.endswith(end)), key=len, default=None) for name in own}
+    told = [(name, _FILES[end] if end else "") for name, end in ends.items()]
     return _Table("Files", [("File", False), ("What it is", False)], [*told, *_ALWAYS.items()])
 
 
