@@ -295,7 +295,10 @@ def test_a_new_baseline_begins_where_it_was_decided() -> None:
 
 
 def test_what_a_supplier_wrote_is_text_and_nothing_else(released: Released, tmp_path: Path) -> None:
-    texts = ["=1+1", "[click](https://example.org)", "$$rounding$$", "<b>bold</b>", "—", "https://example.org", "+1"]
+    texts = [
+        date(1800, 1, 1), "=1+1", "[click](https://example.org)", "$$rounding$$", "<b>bold</b>", "—",
+        "https://example.org", "+1",
+    ]  # fmt: skip
     sheet = Sheet(
         "Plan", "Plan", [], [Column("What", 40), Column("Number", 10, "count")], [[text, 10] for text in texts]
     )
@@ -306,7 +309,8 @@ def test_what_a_supplier_wrote_is_text_and_nothing_else(released: Released, tmp_
     book = openpyxl.load_workbook(tmp_path / "a.xlsx")
     cells = [row[0] for row in book["Plan"].iter_rows(min_row=4)]
     assert [cell.value for cell in cells] == [
-        "=1+1", "[click] (https://example.org)", "$ $rounding$ $", "<b>bold</b>", "[x]", "https://example.org", "+1",
+        "1 January 1800", "=1+1", "[click] (https://example.org)", "$ $rounding$ $", "<b>bold</b>", "[x]",
+        "https://example.org", "+1",
     ]  # fmt: skip
     assert {cell.data_type for cell in cells} == {"s"}
     assert not [cell for cell in cells if cell.hyperlink]
@@ -326,12 +330,18 @@ def test_a_page_asks_for_nothing_and_every_link_leads_somewhere(released: Releas
 
 def test_a_page_escapes_what_it_was_given(released: Released, tmp_path: Path) -> None:
     with connect(released.settings) as connection:
-        connection.execute("update returns.return_improvement_plan_progress__action set title = '<b>&\"'")
+        connection.execute(
+            "update returns.return_improvement_plan_progress__action set title = E'<b>&\"\\u202e\\x01',"
+            " started_on = null, due_on = null"
+        )
+        connection.execute("update returns.return_improvement_plan_progress__milestone set title = null")
+        connection.execute("update returns.return_improvement_plan_progress__aim set started_on = null, due_on = null")
         RENDERERS[PAGES[1]](job(connection, PAGES[1], released.frame, is_rehearsal=False), tmp_path)
         connection.rollback()
     page = (tmp_path / f"{PAGES[1]}.html").read_text(encoding="utf-8")
     assert "<b>" not in page
-    assert "&lt;b&gt;&amp;&#34;" in page
+    assert "&lt;b&gt;&amp;&#34;\ufffd\ufffd" in page
+    assert "None" not in page
     assert "REHEARSAL" not in page
 
 
@@ -388,7 +398,9 @@ _BREAKS = {
     "plan.not_empty.action": "delete from returns.return_improvement_plan_progress__action",
     "plan.not_empty.milestone": "delete from returns.return_improvement_plan_progress__milestone",
     "plan.not_empty.aim": "delete from returns.return_improvement_plan_progress__aim",
-    "plan.milestone_of_action": "update returns.return_improvement_plan_progress__milestone set action_number = 'A99'",
+    "plan.milestone_of_action": "update returns.return_improvement_plan_progress__milestone set action_number = null",
+    "plan.text.action": "update returns.return_improvement_plan_progress__action set title = repeat('a', 2001)",
+    "plan.text.milestone": "update returns.return_improvement_plan_progress__milestone set title = repeat('a', 2001)",
     "plan.milestone_indicator": "update returns.return_improvement_plan_progress__milestone set indicator_code = 'Z9'",
     "plan.dated": "update returns.return_improvement_plan_progress__action set due_on = null",
     "plan.complete": "update returns.return_improvement_plan_progress__action set completed_on = null",

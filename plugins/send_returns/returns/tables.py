@@ -19,7 +19,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from send_returns.returns import pages
 from send_returns.returns.job import REHEARSAL, Job
-from send_returns.returns.workbook import MOST_LETTERS, ReturnTooLarge
+from send_returns.returns.workbook import FIRST_YEAR, MOST_LETTERS, ReturnTooLarge
 
 Cell = str | int | Decimal | date
 Kind = Literal["text", "count", "decimal", "date"]
@@ -234,6 +234,8 @@ def _for_print(worksheet: Worksheet, job: Job) -> None:
 
 def _cell(value: Cell) -> Cell:
     """A cell as gptables takes it, which would make a link of `[text](address)` and a note of `$$name$$`."""
+    if isinstance(value, date) and value.year < FIRST_YEAR:
+        return pages.long_date(value)
     if not isinstance(value, str):
         return value
     safe = value.replace("](", "] (").replace("$$", "$ $").strip()

@@ -22,10 +22,10 @@ OUTLOOKS = {
 
 @dataclass(frozen=True)
 class Aim:
-    """What an action is to change: in which direction, by when, and to what."""
+    """What an action is to change: in which direction, by when, and to what. A plan may leave a day of it blank."""
 
-    started_on: date
-    due_on: date
+    started_on: date | None
+    due_on: date | None
     better: str
     target: Decimal | None
     is_percent: bool
@@ -47,10 +47,11 @@ class Trajectory:
 def trajectory(measure: Measure, aim: Aim, as_of: date) -> Trajectory:
     """The trajectory of a measure towards an aim. A hidden month among the latest gives no forecast."""
     months = [one for one in measure.months if one.value is not None or is_hidden(one)]
-    baseline = next((one for one in months if one.to_on >= aim.started_on), None)
+    baseline = next((one for one in months if aim.started_on and one.to_on >= aim.started_on), None)
     latest = months[-1] if months else measure.headline
     value = latest.value if latest else None
-    forecast = _forecast(months[-MONTHS:], aim) if aim.due_on > as_of else None
+    due_on = aim.due_on
+    forecast = _forecast(months[-MONTHS:], due_on, aim.is_percent) if due_on and due_on > as_of else None
     return Trajectory(baseline, latest, forecast, _outlook(aim, value, forecast, as_of))
 
 
@@ -59,7 +60,7 @@ def _outlook(aim: Aim, value: Decimal | None, forecast: Decimal | None, as_of: d
         return "no_target"
     if value is not None and _is_reached(value, aim.target, aim.better):
         return "reached"
-    if aim.due_on <= as_of and value is not None:
+    if aim.due_on and aim.due_on <= as_of and value is not None:
         return "missed"
     if forecast is None:
         return "no_forecast"
@@ -70,7 +71,7 @@ def _is_reached(value: Decimal, target: Decimal, better: str) -> bool:
     return value >= target if better == "higher" else value <= target
 
 
-def _forecast(months: Sequence[Figure], aim: Aim) -> Decimal | None:
+def _forecast(months: Sequence[Figure], due_on: date, is_percent: bool) -> Decimal | None:
     """By least squares, in exact numbers; from 0, and to 100 if it is per cent; half up to one decimal."""
     values = [Fraction(one.value) for one in months if one.value is not None]
     if len(values) < max(FEWEST_MONTHS, len(months)):
@@ -82,8 +83,8 @@ def _forecast(months: Sequence[Figure], aim: Aim) -> Decimal | None:
         return None
     products = sum(place * value for place, value in zip(places, values, strict=True))
     slope = (count * products - sum(places) * sum(values)) / spread
-    found = max(Fraction(mean + slope * (_month(aim.due_on) - middle)), Fraction(0))
-    limited = min(found, Fraction(100)) if aim.is_percent else found
+    found = max(Fraction(mean + slope * (_month(due_on) - middle)), Fraction(0))
+    limited = min(found, Fraction(100)) if is_percent else found
     return (Decimal(limited.numerator) / Decimal(limited.denominator)).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
 

@@ -98,6 +98,9 @@ def _read(job: Job) -> _Plan:
         with job.connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query, (job.proof.run.partnership,)).fetchall()
 
+    def titled(query: LiteralString) -> list[dict[str, Any]]:
+        return [{**row, "title": row["title"] or "[x]"} for row in rows(query)]
+
     aims = rows(
         "select * from returns.return_improvement_plan_progress__aim where partnership = %s"
         ' order by action_number collate "C", measure collate "C"'
@@ -122,11 +125,11 @@ def _read(job: Job) -> _Plan:
         headings.append(_Heading(aim, measure, trajectory(measure, towards, as_of)))
     return _Plan(
         as_of,
-        rows(
+        titled(
             "select * from returns.return_improvement_plan_progress__action where partnership = %s"
             ' order by action_number collate "C"'
         ),
-        rows(
+        titled(
             "select * from returns.return_improvement_plan_progress__milestone where partnership = %s"
             ' order by action_number collate "C", due_on, milestone_number collate "C"'
         ),
