@@ -384,17 +384,27 @@ class _Book:
             .filter(pl.col("within").str.starts_with("geography="))
             .with_columns(pl.col("place").list.set_difference(pl.concat_list("within")).list.sort().alias("outer"))
         )
+        # A district that has nobody may have a row in one table and none in the other.
         lines = (
-            part.sort("quantity", *_PERIOD, "outer", "within")
+            part.filter(pl.col("size") > 0)
+            .sort("quantity", *_PERIOD, "outer", "within")
             .group_by("quantity", *_PERIOD, "outer", maintain_order=True)
-            .agg(
-                "cell", pl.struct("within", "size").hash(seed=0).alias("told"), (pl.col("size") > 0).sum().alias("some")
-            )
+            .agg(pl.struct("within", "size").hash(seed=0).alias("told"), pl.len().alias("some"))
             .filter(pl.col("some") >= _FEWEST_ALIKE)
             .with_columns(pl.col("told").list.eval(pl.element().cast(pl.String)).list.join(" "))
-            .with_columns(pl.col("cell").first().over(*_PERIOD, "told").alias("first"))
+            .with_columns(pl.col("quantity", "outer").first().over(*_PERIOD, "told").name.prefix("first_"))
         )
-        alike = lines.explode("cell", "first").filter(pl.col("cell") != pl.col("first"))
+        first = part.select(
+            pl.col("cell").alias("first"),
+            pl.col("quantity", "outer").name.prefix("first_"),
+            *_PERIOD,
+            "within",
+        )
+        alike = (
+            part.join(lines, on=["quantity", *_PERIOD, "outer"], maintain_order="left")
+            .join(first, on=["first_quantity", *_PERIOD, "first_outer", "within"], maintain_order="left")
+            .filter(pl.col("cell") != pl.col("first"))
+        )
         self._add(
             pl.concat(
                 [
