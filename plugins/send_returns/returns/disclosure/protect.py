@@ -312,13 +312,21 @@ class _Work:
     def _table(self, wanted: _Wanted) -> Floats | None:
         """Whole numbers for some cells that cost least, all others as in the base; None if there are none.
 
-        The corners that a linear programme ends at nearly always are whole numbers: it is tried first.
+        The corners that a linear programme ends at nearly always are whole numbers: it is tried first, and where some
+        are not, only those about them are looked for again, before all are.
         """
-        for in_whole_numbers in (False, True):
-            found = self._solved(wanted, in_whole_numbers=in_whole_numbers)
-            if found is None or not self._is_wrong(wanted, found).any():
-                return found
+        found = self._solved(wanted)
+        if found is None or not self._is_wrong(wanted, found).any():
+            return found
+        for free in (self._about(wanted.which, found != np.round(found)), None):
+            whole = self._solved(wanted, in_whole_numbers=True, but_for=None if free is None else (free, found))
+            if whole is not None and not self._is_wrong(wanted, whole).any():
+                return whole
         return None
+
+    def _about(self, which: Ints, cells: Bools) -> Bools:
+        """Which of some cells are among `cells` or in an equation with one of them."""
+        return np.isin(which, self.equations[self._rows(which[cells])].indices)
 
     def _is_wrong(self, wanted: _Wanted, table: Floats) -> Bools:
         """Which cells of a table are not whole, not within what is published, or in an equation that does not hold.
@@ -346,9 +354,11 @@ class _Work:
         """The equations that some cells are in."""
         return np.unique(self.columns[:, which].indices)
 
-    def _solved(self, wanted: _Wanted, *, in_whole_numbers: bool = False) -> Floats | None:
+    def _solved(
+        self, wanted: _Wanted, *, in_whole_numbers: bool = False, but_for: tuple[Bools, Floats] | None = None
+    ) -> Floats | None:
         """Numbers for some cells that cost least, all others as in the base; those that are whole but for a
-        rounding error are made so."""
+        rounding error are made so. `but_for`: which of the cells may be others than in a table, and that table."""
         self.programmes += 1
         which, objective = wanted.which, wanted.push
         rows = self._rows(which)
@@ -384,6 +394,9 @@ class _Work:
             integrality = np.concatenate([integrality, np.zeros(extra)])
         if wanted.at_least is not None:
             least[wanted.at_least[0]] = wanted.at_least[1]
+        if but_for is not None:
+            kept = np.flatnonzero(~but_for[0])
+            least[kept] = most[kept] = but_for[1][kept]
         if (least > most).any():
             return None
         constraints.append(LinearConstraint(matrix, outside, outside))
