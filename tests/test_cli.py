@@ -4,9 +4,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import typer
 from rich.console import Console
 
-from send_returns import cli, landing, screen
+from send_returns import cli, landing, screen, terminal
 from send_returns.settings import Settings
 
 
@@ -108,3 +109,9 @@ def test_a_database_that_does_not_answer_is_said_in_one_line_without_its_passwor
     told = capsys.readouterr().err
     assert told.startswith("Database: it could not be reached")
     assert "s3cret" not in told
+
+
+@pytest.mark.parametrize("written", ["0001-01-01", "9999-12-31", "2026-02-29", "29/02/2024"])
+def test_a_day_that_is_mistyped_is_refused_where_it_is_written(written: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        terminal.day(written)

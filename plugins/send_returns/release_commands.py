@@ -229,7 +229,7 @@ def signer_list() -> None:
 @audit.callback(invoke_without_command=True)
 def list_events(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many entries, the newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many entries, the newest first.")] = 20,
     kind: Annotated[
         str | None, typer.Option(help="run, gate, decision, signature, release, read or delivery. [default: all]")
     ] = None,

@@ -14,13 +14,18 @@ from send_returns.settings import Settings
 if TYPE_CHECKING:
     import psycopg
 
+YEARS = range(1900, 2200)
+
 
 def day(value: str) -> date:
-    """A day as it is written on the command line."""
+    """A day as it is written on the command line, of a year that a mistyped one is not in."""
     try:
-        return date.fromisoformat(value)
+        written = date.fromisoformat(value)
     except ValueError as error:
         raise typer.BadParameter("Write the date as YYYY-MM-DD.") from error
+    if written.year not in YEARS:
+        raise typer.BadParameter(f"Give a date of the years {YEARS[0]} to {YEARS[-1]}.")
+    return written
 
 
 @contextmanager

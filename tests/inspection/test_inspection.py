@@ -49,6 +49,9 @@ def test_the_clock_from_start_to_end(county: County, send_returns: Command, monk
     assert code == 1
     assert "No inspection of hertfordshire is open" in said
 
+    # A mistyped year opens nothing, so that the right one can be given next.
+    code, said = send_returns("start", "--on", "2126-11-02")
+    assert (code, "bank holidays of 2126" in said) == (1, True)
     code, said = send_returns("start", "--on", "2026-11-02", "--by", "coordinator", *output)
     assert code == 0
     ((list_1, list_2),) = county.ask(

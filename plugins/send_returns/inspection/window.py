@@ -9,7 +9,7 @@ import psycopg
 
 from send_returns import warehouse
 from send_returns.failure import Failure
-from send_returns.inspection import timetable
+from send_returns.inspection import timetable, working_days
 from send_returns.releases import audit
 from send_returns.settings import Settings
 
@@ -40,8 +40,13 @@ class Window:
 
 
 def start(settings: Settings, notified_on: date, by: str) -> Window:
-    """Open the window of an inspection. Raises Refused when one is open, Failure when no timetable is in force."""
-    timetable.items(notified_on)
+    """Open the window of an inspection. Raises Refused when one is open.
+
+    Raises Failure when no timetable is in force, or its days cannot be counted: a window that nobody can look at is not
+    opened.
+    """
+    for item in timetable.items(notified_on):
+        working_days.after(settings, notified_on, item.working_day)
     with warehouse.connect(settings, purpose="send-returns inspection") as connection:
         try:
             with connection.transaction():
