@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, SupportsFloat
 
 import typer
 from rich import box
@@ -284,8 +284,9 @@ def _show_figure(found: "FigureTrace") -> None:
     )
 
 
-def _number(value: object) -> str:
-    return "-" if value is None else f"{value:,}".removesuffix(".0")
+def _number(value: SupportsFloat | None) -> str:
+    # 25.7 is kept as the nearest binary number, which is a hair off.
+    return "-" if value is None else f"{float(value):,.10g}"
 
 
 def _show_difference(found: "Difference", *, children: bool) -> None:

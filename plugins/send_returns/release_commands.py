@@ -81,13 +81,12 @@ def releases(
     if not found:
         console.print("There is no release yet.")
         return
-    table = _table("!Release", "!State", "!Published, UTC", "Supersedes")
+    table = _table("!Release", "!State", "!Published, UTC")
     for one in found:
         table.add_row(
             one.release_id,
             _state(one.state, is_rehearsal=one.is_rehearsal),
             _at(one.published_at) if one.published_at else "",
-            f"v{one.supersedes}" if one.supersedes else "",
         )
     console.print(table)
     console.print("Next: send-returns release show RELEASE")

@@ -40,10 +40,10 @@ def test_a_release_is_listed_shown_and_withdrawn(line: Line, send_returns: Run) 
     status, out, _ = send_returns("releases", line.return_name)
     assert status == 0
     rows = [row.split() for row in out.splitlines() if f"{line.return_name}-" in row]
-    assert [(row[0][-2:], row[1], row[-1]) for row in rows] == [
-        ("v3", "validated,", "rehearsal"),
-        ("v2", "published", "v1"),
-        ("v1", "superseded", rows[2][-1]),
+    assert [(row[0][-2:], row[1], len(row)) for row in rows] == [
+        ("v3", "validated,", 3),
+        ("v2", "published", 4),
+        ("v1", "superseded", 4),
     ]
     status, out, _ = send_returns("release", "show", line.release_id(2))
     assert status == 0

@@ -188,8 +188,8 @@ def _figure(
             " (2026-09), the breakdown (sex=M) and the district."
         )
     if len(found) > 1:
-        fits = ", ".join(f"{one['return_table']} {one['period_kind']}:{one['period_to_on']}" for one in found[:6])
-        raise Failure(f"Several figures of {asked.measure} fit: say which period, such as {fits}.")
+        fits = ", ".join(f"{one['period_kind']}:{one['period_to_on']} ({one['return_table']})" for one in found[:6])
+        raise Failure(f"Several figures of {asked.measure} fit: say which with --period, such as {fits}.")
     [one] = found
     reason = _why_hidden(connection, one) if one["status"] == "c" else ""
     for name in ("release_id", "attempt"):

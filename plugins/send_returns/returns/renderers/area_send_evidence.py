@@ -106,6 +106,11 @@ def _failing(code: str, failing: str, group: Sequence[Indicator]) -> Sheet:
     )
 
 
+def _against_target(one: Indicator) -> str:
+    """What the chart says of the target; without a target nothing of it is hidden."""
+    return ASSURANCES["no_target" if one.words["target"] is None else one.measure.assurance]
+
+
 def _row(one: Indicator) -> list[Cell]:
     words, headline = one.words, one.measure.headline
     published: list[Cell] = [_or_z(words[name]) for name in ("region_value", "country_value", "benchmark_to_on")]
@@ -119,7 +124,7 @@ def _row(one: Indicator) -> list[Cell]:
         _or_z(words["target"]),
         *published,
         VARIATIONS[one.measure.variation],
-        ASSURANCES[one.measure.assurance],
+        _against_target(one),
     ]
 
 
@@ -234,7 +239,7 @@ def _words(one: Indicator) -> list[html.Text]:
         "[z]" if words["benchmark_to_on"] is None else long_date(words["benchmark_to_on"]),
         indicators.with_unit(words["target"], unit) or "[z]",
         VARIATIONS[one.measure.variation],
-        ASSURANCES[one.measure.assurance],
+        _against_target(one),
     ]
 
 
