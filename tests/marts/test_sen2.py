@@ -17,9 +17,9 @@ from lxml import etree
 from psycopg import sql
 
 from send_returns import feeds, stages
+from send_returns.publication import drafting
 from send_returns.quality import gating
 from send_returns.returns import declarations, evidence
-from send_returns.returns.evidence import NotPublishable
 from send_returns.returns.job import REHEARSAL, Job
 from send_returns.returns.renderers import sen2
 from send_returns.settings import Settings
@@ -304,7 +304,7 @@ def test_duckdb_finds_the_same(judged: Judged) -> None:
         assert count == judged.failing(rule), rule.code
 
 
-def test_a_rule_that_stops_it_holds_back_this_return_and_no_other(judged: Judged, tmp_path: Path) -> None:
+def test_a_rule_that_stops_it_holds_back_this_return_and_no_other(judged: Judged) -> None:
     connection, question = judged.connection, judged.question
     with connection.transaction(force_rollback=True):
         connection.execute("update return_sen2__active_plan set lastreview = reviewmeeting - 1")
@@ -313,6 +313,7 @@ def test_a_rule_that_stops_it_holds_back_this_return_and_no_other(judged: Judged
         counts = connection.execute("select rule, failing_rows, checked_rows from candidate_audit.rule_count")
         lines = gating._record_results(connection, question, found, {rule: (n, of) for rule, n, of in counts})
         assert lines == []
-        with pytest.raises(NotPublishable, match=r"S2-043: \d+ of \d+ rows\. The decision after the review"):
-            judged.render(tmp_path / "held")
-    assert not list((tmp_path / "held").iterdir())
+        run = evidence.find(connection, judged.county.run_id, "hertfordshire")
+        assert drafting._stopped(connection, run, declarations.load("sen2")) == "S2-043"
+        assert not drafting._stopped(connection, run, declarations.load("health_waits"))
+    assert not drafting._stopped(connection, run, declarations.load("sen2"))

@@ -44,4 +44,4 @@ def test_a_wrong_declaration_is_refused(tmp_path: Path, old: str, new: str, mess
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(declarations.DeclarationError, match=message):
-        declarations.load_all(tmp_path)
+        declarations.read(path)

@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, sync_playwright
 from send_returns.returns import declarations
 from send_returns.returns.evidence import Evidence, Run
 from send_returns.returns.job import REHEARSAL, Job
+from send_returns.returns.pages import MONTHS
 from send_returns.returns.renderers import public_scorecard
 from send_returns.settings import PROJECT, Settings
 from send_returns.warehouse import connect
@@ -214,7 +215,7 @@ def test_two_renderings_are_the_same_bytes(folder: Path) -> None:
 # DfE, Analysts' Guide, "Open Data Standards" (statistics production): allowed time values and their digits.
 TIMES = {
     "Calendar year": r"\d{4}", "Reporting year": r"\d{4}", "Academic year": r"\d{6}",
-    **dict.fromkeys(public_scorecard._MONTHS, r"\d{4}"),
+    **dict.fromkeys(MONTHS, r"\d{4}"),
 }  # fmt: skip
 REQUIRED = ("time_period", "time_identifier", "geographic_level", "country_code", "country_name")
 OF_A_COUNCIL = ("region_code", "region_name", "new_la_code", "old_la_code", "la_name")
@@ -245,7 +246,7 @@ def test_the_open_data_follow_the_standard_of_the_dfe(folder: Path) -> None:
         assert set(columns) - set(REQUIRED + OF_A_COUNCIL) == own.keys() | grouping
         assert not own.keys() & grouping
         kinds = {row["time_identifier"] for row in rows}
-        assert len(kinds) == 1 or kinds <= set(public_scorecard._MONTHS)
+        assert len(kinds) == 1 or kinds <= set(MONTHS)
         for row in meta:
             assert row["col_type"] in ("Filter", "Indicator")
             assert row["label"]

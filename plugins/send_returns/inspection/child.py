@@ -9,14 +9,13 @@ from decimal import Decimal
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 import yaml
 from psycopg import sql
-from psycopg.rows import dict_row
 
-from send_returns import feeds, layouts
+from send_returns import feeds, layouts, warehouse
 from send_returns.failure import Failure
 from send_returns.identity import pseudonyms
 from send_returns.returns.evidence import Run
@@ -199,18 +198,18 @@ def _listed(connection: psycopg.Connection, run: Run, unique_id: str) -> Table:
 
 def _clocks(connection: psycopg.Connection, run: Run, child_key: str, limits: Mapping[tuple[str, str], Limit]) -> Table:
     rows = []
-    for row in _ask(connection, _CLOCK, [run.partnership, child_key]):
+    for row in warehouse.ask(connection, _CLOCK, [run.partnership, child_key]):
         limit = limits[str(row["clock"]), str(row["part"])]
         rows.append(row | {"event": limit.event, "legal_source": limit.legal_source})
     return _shown("clocks", "Legal time limits and standards of education, health and care", _CLOCKS, rows)
 
 
 def _joined(connection: psycopg.Connection, run: Run, unique_id: str) -> Iterator[Table]:
-    records = _ask(connection, _JOIN, [run.run_id, unique_id])
+    records = warehouse.ask(connection, _JOIN, [run.run_id, unique_id])
     codes = {"feed": {feed.id: feed.name for feed in feeds.feeds()}, "method": _METHODS}
     yield _shown("joined_records", "Records taken for this child's", _JOINED, records, codes)
     named = {"partnership": run.partnership, "person": unique_id}
-    decisions = _ask(connection, _DECISION, named)
+    decisions = warehouse.ask(connection, _DECISION, named)
     yield _shown("reviewers_decisions", "Decisions of reviewers", _DECIDED, decisions)
 
 
@@ -224,8 +223,7 @@ def _table(connection: psycopg.Connection, run: Run, spec: Spec, child_key: str)
         sql.Identifier("marts", spec.relation),
         join if "establishment_name" in spec.columns else sql.SQL(""),
     )
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(query, [run.partnership, child_key]).fetchall()
+    rows = warehouse.ask(connection, query, [run.partnership, child_key])
     return _shown(spec.id, spec.title, spec.columns, rows, spec.codes)
 
 
@@ -284,10 +282,3 @@ def _text(value: Value) -> str:
         return uk_date(value)
     text = str(value)
     return text.replace("_", " ") if _WORDS.fullmatch(text) else text
-
-
-def _ask(
-    connection: psycopg.Connection, query: LiteralString, parameters: Sequence[object] | Mapping[str, object]
-) -> list[dict[str, Value]]:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query, parameters).fetchall()

@@ -57,11 +57,8 @@ def find(connection: psycopg.Connection, release_id: str, partnership: str) -> R
 
 def is_live(connection: psycopg.Connection, release: Release) -> bool:
     """Whether the run of a release is the one whose marts and returns are there to be read."""
-    with acting(connection, "release_reader"):
-        row = connection.execute(
-            "select run_id from audit.live where partnership = %s", [release.partnership]
-        ).fetchone()
-    return row is not None and row[0] == release.run_id
+    live = ask_as_reader(connection, "select run_id from audit.live where partnership = %s", [release.partnership])
+    return live == [{"run_id": release.run_id}]
 
 
 def file_of(settings: Settings, connection: psycopg.Connection, release: Release, name: str, output: Path) -> Path:
@@ -88,8 +85,8 @@ def rows(path: Path) -> Iterator[dict[str, str]]:
             yield {name: unguarded(cell) for name, cell in row.items()}
 
 
-def ask_as_reader(connection: psycopg.Connection, query: str, values: Params = ()) -> list[Row]:
-    """The same as one who reads releases, whoever the user of the connection is."""
+def ask_as_reader(connection: psycopg.Connection, query: str, values: Params) -> list[Row]:
+    """The rows of a query, asked as one who reads releases, whoever the user of the connection is."""
     with acting(connection, "release_reader"):
         return warehouse.ask(connection, query, values)
 
@@ -110,8 +107,7 @@ def with_names(connection: psycopg.Connection, found: Sequence[Row]) -> list[Row
 def pack_in(output: Path, release: Release) -> Path | None:
     """The pack of a release in a folder of packs, if it is there as it was released, and may be read."""
     folder = publishing.place(output, release)
-    manifest = folder / pack.MANIFEST
     try:
-        return folder if manifest.is_file() and pack.digest(manifest) == release.pack_sha256 else None
+        return folder if pack.is_there(folder, release.pack_sha256) else None
     except PermissionError:
         return None

@@ -17,7 +17,6 @@ from send_returns.provenance import access
 from send_returns.provenance.access import NotAllowed, Row
 from send_returns.provenance.lineage import Lineage, NotKept, Way
 from send_returns.releases import audit
-from send_returns.releases.acting import acting
 from send_returns.releases.register import Release
 from send_returns.rights import rows as child_rows
 from send_returns.rights.people import everyone
@@ -160,25 +159,24 @@ def _figure(
     connection: psycopg.Connection, release: Release, asked: Asked, definition: dict[str, str]
 ) -> tuple[Row, str]:
     kind, _, day = (asked.period or "").rpartition(":")
-    with acting(connection, "release_reader"):
-        found = warehouse.ask(
-            connection,
-            "select * from release.figure where release_id = %(id)s and attempt = %(attempt)s and measure = %(measure)s"
-            " and dimensions ->> 'breakdown' = %(breakdown)s and dimensions ->> 'breakdown_value' = %(value)s"
-            " and dimensions ->> 'geography_code' = %(geography)s"
-            " and period_to_on::text like %(day)s || '%%' and (%(kind)s in ('', period_kind))"
-            " order by period_to_on desc, period_kind",
-            {
-                "id": release.release_id,
-                "attempt": release.attempt,
-                "measure": asked.measure,
-                "breakdown": asked.breakdown,
-                "value": asked.value,
-                "geography": asked.geography or release.partnership,
-                "day": day,
-                "kind": kind,
-            },
-        )
+    found = access.ask_as_reader(
+        connection,
+        "select * from release.figure where release_id = %(id)s and attempt = %(attempt)s and measure = %(measure)s"
+        " and dimensions ->> 'breakdown' = %(breakdown)s and dimensions ->> 'breakdown_value' = %(value)s"
+        " and dimensions ->> 'geography_code' = %(geography)s"
+        " and period_to_on::text like %(day)s || '%%' and (%(kind)s in ('', period_kind))"
+        " order by period_to_on desc, period_kind",
+        {
+            "id": release.release_id,
+            "attempt": release.attempt,
+            "measure": asked.measure,
+            "breakdown": asked.breakdown,
+            "value": asked.value,
+            "geography": asked.geography or release.partnership,
+            "day": day,
+            "kind": kind,
+        },
+    )
     first = [one for one in found if one["period_kind"] == definition["headline_period"]]
     if asked.period is None:
         found = (first or found)[:1]

@@ -44,10 +44,7 @@ def for_signature(settings: Settings, run_id: str, organisation: Organisation, *
         signers = tuple(
             one.username
             for one in register.signers(connection, settings.partnership)
-            if one.organisation == organisation
-            and one.is_rehearsal == is_rehearsal
-            and one.from_on <= today
-            and (one.to_on is None or today <= one.to_on)
+            if one.organisation == organisation and one.is_rehearsal == is_rehearsal and one.may_sign(today)
         )
         if not signers:
             raise Refused(

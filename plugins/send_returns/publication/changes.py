@@ -63,9 +63,7 @@ def published_pack(connection: psycopg.Connection, release: Release) -> Path | N
         [f"{release.return_name}.pack", release.run_id],
     ).fetchone()
     folder = Path(row[0]) if row and row[0] else None
-    manifest = folder / pack.MANIFEST if folder else None
-    is_there = manifest is not None and manifest.is_file() and pack.digest(manifest) == release.pack_sha256
-    return folder if is_there else None
+    return folder if folder and pack.is_there(folder, release.pack_sha256) else None
 
 
 def between(before: Path, now: Path) -> list[Change]:

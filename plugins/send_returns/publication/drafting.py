@@ -144,15 +144,10 @@ def _drafted(
         (one.run_id, one.is_rehearsal) == (run.run_id, is_rehearsal)
         and (
             one.state in ("published", "superseded", "withdrawn")
-            or (one.state in ("validated", "signed") and _has_pack(settings, one))
+            or (one.state in ("validated", "signed") and pack.is_there(folder(settings, one), one.pack_sha256))
         )
         for one in register.listing(connection, run.partnership, declaration.return_name)
     )
-
-
-def _has_pack(settings: Settings, release: Release) -> bool:
-    manifest = folder(settings, release) / pack.MANIFEST
-    return manifest.is_file() and pack.digest(manifest) == release.pack_sha256
 
 
 def _sealed(final: Path) -> list[Path]:

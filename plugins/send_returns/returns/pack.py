@@ -24,6 +24,7 @@ __all__ = [
     "canonical",
     "digest",
     "is_plain",
+    "is_there",
     "private_folder",
     "seal",
     "staged",
@@ -84,6 +85,12 @@ def seal(folder: Path, facts: Mapping[str, Any]) -> None:
     manifest.write_bytes(canonical({**facts, "pack_format": PACK_FORMAT, "files": entries}))
     sums[MANIFEST] = digest(manifest)
     (folder / SUMS).write_bytes(verify_pack.sums_bytes(sums))
+
+
+def is_there(pack: Path, sha256: str) -> bool:
+    """Whether a folder holds the pack whose manifest has this SHA-256."""
+    manifest = pack / MANIFEST
+    return manifest.is_file() and digest(manifest) == sha256
 
 
 def verify(pack: Path) -> VerifyReport:

@@ -82,12 +82,7 @@ class Book:
         sheet.set_row(0, height + (_STRIP if self._mark else 0))
         if self._mark:
             # In the row of headings, which stays in sight, below their text: every cell is as the template has it.
-            place = {
-                "y_offset": _pixels(height),
-                "width": _STRIP_WIDTH,
-                "height": _pixels(_STRIP),
-                "object_position": 3,
-            }
+            place = {"y_offset": _pixels(height), "width": _STRIP_WIDTH, "height": _pixels(_STRIP)}
             sheet.insert_textbox(0, 0, self._mark, place | _STRIP_LOOK)
             sheet.set_tab_color(_WARNING)
         for index, column in enumerate(columns):

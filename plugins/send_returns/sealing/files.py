@@ -32,7 +32,7 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_new(path: Path, content: bytes, mode: int = 0o600) -> None:
+def write_new(path: Path, content: bytes, mode: int) -> None:
     """Write a file that is not there yet. Raises FileExistsError, also when another process was a moment faster."""
     with _written(path, content, mode) as partial:
         # A link is made whole or not at all, and never in the place of a file that is there.
@@ -40,11 +40,11 @@ def write_new(path: Path, content: bytes, mode: int = 0o600) -> None:
         sync(path.parent)
 
 
-def write(path: Path, content: bytes, mode: int = 0o600) -> None:
+def write(path: Path, content: bytes) -> None:
     """Write a file, in the place of the one that is there. Nothing is touched when that holds the same."""
     if path.is_file() and path.read_bytes() == content:
         return
-    with _written(path, content, mode) as partial:
+    with _written(path, content, 0o600) as partial:
         partial.replace(path)
         sync(path.parent)
 

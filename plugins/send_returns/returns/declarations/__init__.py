@@ -89,37 +89,26 @@ class ListDeclaration(Declaration):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StatisticalDeclaration(Declaration):
+class _OneLayoutDeclaration(Declaration):
+    """A return in one layout at a time."""
+
+    layout_version: str
+
+    def version(self, as_of: date) -> str:  # noqa: ARG002 - one layout at a time
+        """The version that the declaration gives."""
+        return self.layout_version
+
+
+class StatisticalDeclaration(_OneLayoutDeclaration):
     """Statistics, whose figures have been through disclosure control."""
 
-    layout_version: str
 
-    def version(self, as_of: date) -> str:  # noqa: ARG002 - one layout at a time
-        """The version that the declaration gives."""
-        return self.layout_version
+class XmlDeclaration(_OneLayoutDeclaration):
+    """One XML file in a collection's own format, whose version is that of the layout."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class XmlDeclaration(Declaration):
-    """One XML file in a collection's own format."""
-
-    layout_version: str
-
-    def version(self, as_of: date) -> str:  # noqa: ARG002 - one layout at a time
-        """The version of the collection's format."""
-        return self.layout_version
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecordsDeclaration(Declaration):
+class RecordsDeclaration(_OneLayoutDeclaration):
     """The records of one child. `lists` says of each section what it holds."""
-
-    layout_version: str
-    lists: Mapping[str, str]
-
-    def version(self, as_of: date) -> str:  # noqa: ARG002 - one layout at a time
-        """The version that the declaration gives."""
-        return self.layout_version
 
 
 _KINDS: Mapping[str, tuple[type[Declaration], Policy]] = {
@@ -130,9 +119,9 @@ _KINDS: Mapping[str, tuple[type[Declaration], Policy]] = {
 }
 
 
-def load_all(folder: Path = DECLARATIONS) -> list[Declaration]:
+def load_all() -> list[Declaration]:
     """Every declared return, by name. Raises DeclarationError naming the file and the key that is wrong."""
-    return [read(path) for path in sorted(folder.glob("*.yml"))]
+    return [read(path) for path in sorted(DECLARATIONS.glob("*.yml"))]
 
 
 def load(return_name: str) -> Declaration:

@@ -296,7 +296,7 @@ POWERSHELL_CHECK = (
     'Get-Content SHA256SUMS | ForEach-Object { $hash, $file = $_ -split "  ";'
     " \"$file $(if ((Get-FileHash $file).Hash -eq $hash) {'is as sealed'} else {'DIFFERS'})\" }"
 )
-_MONTHS = (
+MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
@@ -311,7 +311,7 @@ def uk_date(value: date) -> str:
 
 def long_date(value: date) -> str:
     """A date as prose has it: 24 November 2026."""
-    return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+    return f"{value.day} {MONTHS[value.month - 1]} {value.year}"
 
 
 def words(key: str) -> str:

@@ -6,8 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from psycopg.rows import dict_row
-
+from send_returns import warehouse
 from send_returns.returns import chart_drawing, indicators, tables
 from send_returns.returns.indicators import ASSURANCES, VARIATIONS, Figure, Measure
 from send_returns.returns.job import Job
@@ -60,12 +59,12 @@ def render(job: Job, folder: Path) -> Mapping[str, int]:
 
 def _read(job: Job) -> dict[tuple[str, str], list[Indicator]]:
     """The indicators by failing (code and words), in order."""
-    with job.connection.cursor(row_factory=dict_row) as cursor:
-        words = cursor.execute(
-            "select * from returns.return_area_send_evidence__indicator where partnership = %s"
-            ' order by failing_code collate "C", measure collate "C"',
-            (job.proof.run.partnership,),
-        ).fetchall()
+    words = warehouse.ask(
+        job.connection,
+        "select * from returns.return_area_send_evidence__indicator where partnership = %s"
+        ' order by failing_code collate "C", measure collate "C"',
+        [job.proof.run.partnership],
+    )
     figures = indicators.of_partnership(job.frame, {row["measure"] for row in words})
     found: dict[tuple[str, str], list[Indicator]] = {}
     for row in words:

@@ -5,8 +5,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import polars as pl
-from psycopg.rows import dict_row
 
+from send_returns import warehouse
 from send_returns.returns import indicators, tables
 from send_returns.returns.indicators import Figure
 from send_returns.returns.job import Job
@@ -86,12 +86,12 @@ def render(job: Job, folder: Path) -> Mapping[str, int]:
 
 def _parts(job: Job) -> tuple[dict[tuple[str, str], str], list[str]]:
     """Names by kind and code, and the bands in order."""
-    with job.connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(
-            "select part_kind, part_code, part_name from returns.return_health_waits__part where partnership = %s"
-            ' order by position, part_code collate "C"',
-            (job.proof.run.partnership,),
-        ).fetchall()
+    rows = warehouse.ask(
+        job.connection,
+        "select part_kind, part_code, part_name from returns.return_health_waits__part where partnership = %s"
+        ' order by position, part_code collate "C"',
+        [job.proof.run.partnership],
+    )
     names = {(row["part_kind"], row["part_code"]): row["part_name"] for row in rows}
     return names, [row["part_code"] for row in rows if row["part_kind"] == "waiting_band"]
 

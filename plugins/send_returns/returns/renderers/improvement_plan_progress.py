@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any
 
-from psycopg.rows import dict_row
-
+from send_returns import warehouse
 from send_returns.returns import chart_drawing, indicators, tables
 from send_returns.returns.indicators import VARIATIONS, Figure, Measure
 from send_returns.returns.job import Job
@@ -55,18 +54,25 @@ class _Plan:
         """The milestones of an action."""
         return [one for one in self.milestones if one["action_number"] == action["action_number"]]
 
-    def is_late(self, one: Row, done: str) -> bool:
-        """Whether an action or milestone is past its day and not done."""
-        return one[done] is None and one["due_on"] is not None and one["due_on"] < self.as_of
+    def is_action_late(self, action: Row) -> bool:
+        """Whether an action is past its day, and neither its date nor its owner says that it is complete."""
+        return action["completed_on"] is None and self._is_past(action) and action["status"] != "complete"
+
+    def is_milestone_late(self, milestone: Row) -> bool:
+        """Whether a milestone is past its day and not reached."""
+        return milestone["achieved_on"] is None and self._is_past(milestone)
+
+    def _is_past(self, one: Row) -> bool:
+        return one["due_on"] is not None and one["due_on"] < self.as_of
 
     def risks(self) -> Iterator[tuple[str, Row, str]]:
         """What puts the plan at risk: its kind, the action, and what is the matter."""
         for action in self.actions:
-            if self.is_late(action, "completed_on") and action["status"] != "complete":
+            if self.is_action_late(action):
                 yield "Late action", action, f"It was due on {long_date(action['due_on'])}."
         for action in self.actions:
             for one in self.of(action):
-                if self.is_late(one, "achieved_on"):
+                if self.is_milestone_late(one):
                     yield "Late milestone", action, f"{one['title']}: due on {long_date(one['due_on'])}."
         for action in self.actions:
             if all(heading.aim["action_number"] != action["action_number"] for heading in self.headings):
@@ -94,9 +100,8 @@ def render(job: Job, folder: Path) -> Mapping[str, int]:
 
 
 def _read(job: Job) -> _Plan:
-    def rows(query: LiteralString) -> list[dict[str, Any]]:
-        with job.connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(query, (job.proof.run.partnership,)).fetchall()
+    def rows(query: str) -> list[dict[str, Any]]:
+        return warehouse.ask(job.connection, query, [job.proof.run.partnership])
 
     def titled(query: LiteralString) -> list[dict[str, Any]]:
         return [{**row, "title": row["title"] or "[x]"} for row in rows(query)]
@@ -153,7 +158,7 @@ def _actions(plan: _Plan) -> Sheet:
                 _day(action["due_on"]),
                 _day(action["completed_on"], "[z]"),
                 _status(action),
-                "Late" if plan.is_late(action, "completed_on") and action["status"] != "complete" else "No",
+                "Late" if plan.is_action_late(action) else "No",
                 len(milestones),
                 sum(one["achieved_on"] is not None for one in milestones),
                 min(open_ones) if open_ones else "[z]",
@@ -206,7 +211,7 @@ def _milestones(plan: _Plan) -> Sheet:
                 _day(one["due_on"]),
                 _day(one["achieved_on"], "[z]"),
                 _status(one),
-                "Late" if plan.is_late(one, "achieved_on") else "No",
+                "Late" if plan.is_milestone_late(one) else "No",
             ]
             for one in plan.milestones
         ],
@@ -294,7 +299,7 @@ def _value(one: Figure | None, symbol: str) -> list[Cell]:
 
 def _page(job: Job, plan: _Plan, sheets: Sequence[Sheet]) -> bytes:
     states = {name: sum(_status(action) == name for action in plan.actions) for name in _STATUSES.values()}
-    late = sum(plan.is_late(action, "completed_on") and action["status"] != "complete" for action in plan.actions)
+    late = sum(plan.is_action_late(action) for action in plan.actions)
     charts = {
         heading.aim["measure"]: {
             "code": heading.aim["measure"],
@@ -311,7 +316,7 @@ def _page(job: Job, plan: _Plan, sheets: Sequence[Sheet]) -> bytes:
         "improvement_plan_progress.html",
         states=states,
         late=late,
-        late_milestones=sum(plan.is_late(one, "achieved_on") for one in plan.milestones),
+        late_milestones=sum(plan.is_milestone_late(one) for one in plan.milestones),
         # What is at risk comes first: a board has little time.
         sections=[
             (sheet, [[_text(cell) for cell in row] for row in sheet.rows]) for sheet in (sheets[-1], *sheets[:-1])

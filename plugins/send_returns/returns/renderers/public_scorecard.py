@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from psycopg.rows import dict_row
 
-from send_returns import landing
+from send_returns import landing, warehouse
 from send_returns.returns import chart_drawing, indicators
 from send_returns.returns.indicators import Figure
 from send_returns.returns.job import Job
-from send_returns.returns.pages import html, long_date, words
+from send_returns.returns.pages import MONTHS, html, long_date, words
 
 QUESTIONS = html.TEMPLATES / "public_scorecard.yml"
 # A snapshot of the reporting date has its months under another kind of period.
@@ -41,10 +40,6 @@ _FILES = {
     "month_end": ("month", ""),
 }
 _OTHER = ("reporting_year", "Reporting year")
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
 _COLUMNS = (
     "time_period", "time_identifier", "geographic_level", "country_code", "country_name", "region_code", "region_name",
     "new_la_code", "old_la_code", "la_name", "topic", "measure", "cases_count", "total_count", "cases_percent",
@@ -102,13 +97,13 @@ def render(job: Job, folder: Path) -> Mapping[str, int]:
 
 def _facts(job: Job) -> dict[str, Mapping[str, Any]]:
     """What is published and decided of each measure: its unit, which way is better, and England's figure."""
-    with job.connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(
-            "select distinct on (measure) measure, unit, better, headline_period, country_value, benchmark_to_on,"
-            " benchmark_source from returns.return_area_send_evidence__indicator where partnership = %s"
-            " order by measure, failing_code",
-            (job.proof.run.partnership,),
-        ).fetchall()
+    rows = warehouse.ask(
+        job.connection,
+        "select distinct on (measure) measure, unit, better, headline_period, country_value, benchmark_to_on,"
+        " benchmark_source from returns.return_area_send_evidence__indicator where partnership = %s"
+        " order by measure, failing_code",
+        [job.proof.run.partnership],
+    )
     return {row["measure"]: row for row in rows}
 
 
@@ -214,7 +209,7 @@ def _when(one: Figure) -> str:
     if (start.day, start.month, end.day, end.month) == (1, 1, 31, 12):
         return f"in {end.year}"
     if (start.year, start.month) == (end.year, end.month):
-        return f"in {_MONTHS[end.month - 1]} {end.year}"
+        return f"in {MONTHS[end.month - 1]} {end.year}"
     return f"from {long_date(start)} to {long_date(end)}"
 
 
@@ -250,7 +245,7 @@ def _short(one: Figure) -> str:
     if is_year:
         years = {one.from_on.year, one.to_on.year}
         return "–".join(str(year) for year in sorted(years))
-    return f"{_MONTHS[one.to_on.month - 1][:3]} {one.to_on.year}"
+    return f"{MONTHS[one.to_on.month - 1][:3]} {one.to_on.year}"
 
 
 def _svg(bars: Sequence[tuple[str, Decimal]], unit: str) -> str:
@@ -313,7 +308,7 @@ def _open_data(
                 files.setdefault(f"data_{name}", []).append(
                     [
                         _period(figure, name),
-                        identifier or _MONTHS[figure.to_on.month - 1],
+                        identifier or MONTHS[figure.to_on.month - 1],
                         "Local authority",
                         *_ENGLAND,
                         *place,
@@ -336,7 +331,7 @@ def _marked(row: Sequence[str], job: Job) -> list[str]:
 
 
 def _order(identifier: str) -> int:
-    return _MONTHS.index(identifier) if identifier in _MONTHS else 0
+    return MONTHS.index(identifier) if identifier in MONTHS else 0
 
 
 def _period(figure: Figure, name: str) -> str:
