@@ -3,9 +3,7 @@
 The county of a delta is built in a scratch database, once to warm dbt's imports and parse, and once to be measured.
 """
 
-import os
 import statistics
-import subprocess
 from collections.abc import Iterator
 from datetime import date
 from graphlib import TopologicalSorter
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from send_returns import clock, feeds, stages, warehouse
 from send_returns.bench.linkage import delivery_of_a_day
-from send_returns.bench.scratch import scratch
+from send_returns.bench.scratch import psql_seconds, scratch
 from send_returns.settings import Settings
 from send_returns.warehouse import dbt
 
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 REPEATS = 3
-LAYERS: tuple[dbt.Layer, ...] = ("staging", "intermediate", "returns")
 
 
 def dbt_ratio(settings: Settings, run_id: str) -> dict[str, Any]:
@@ -37,7 +34,7 @@ def dbt_ratio(settings: Settings, run_id: str) -> dict[str, Any]:
     built, executed = [], []
     for _ in range(REPEATS):
         built.append(_build(settings, run_id))
-        executed.append(_psql(settings, script))
+        executed.append(psql_seconds(settings, script, PGOPTIONS=f"{dbt.SESSION} -c client_min_messages=warning"))
     baseline, measured = statistics.median(executed), statistics.median(built)
     return {
         "baseline": "its compiled SQL in one psql",
@@ -73,7 +70,7 @@ def deltas(settings: Settings, county: Path, as_of: date) -> Iterator[dict[str, 
 
 def full_seconds(settings: Settings, inbox: Path, as_of: date) -> float:
     """Land, link and build everything there is in an empty database, twice: the seconds of the second build."""
-    run_id = _linked(settings, inbox, as_of)
+    run_id = linked(settings, inbox, as_of)
     _build(settings, run_id)
     _in_full(settings, run_id)
     return _build(settings, run_id)
@@ -82,10 +79,11 @@ def full_seconds(settings: Settings, inbox: Path, as_of: date) -> float:
 def _more(settings: Settings, county: Path, as_of: date) -> float:
     """Let readers see what was built last, and build what has changed since."""
     stages.gate(settings, stages.open_run(settings, as_of))
-    return _build(settings, _linked(settings, county / "inbox", as_of))
+    return _build(settings, linked(settings, county / "inbox", as_of))
 
 
-def _linked(settings: Settings, inbox: Path, as_of: date) -> str:
+def linked(settings: Settings, inbox: Path, as_of: date) -> str:
+    """The run of what the inbox holds, landed and linked."""
     for organisation in feeds.ORGANISATIONS:
         stages.land(settings, organisation, inbox, as_of)
     run_id = stages.open_run(settings, as_of)
@@ -100,25 +98,8 @@ def _in_full(settings: Settings, run_id: str) -> None:
 
 def _build(settings: Settings, run_id: str) -> float:
     start = clock.monotonic()
-    for layer in LAYERS:
+    for layer in stages.LAYERS:
         dbt.build(settings, run_id, layer)
-    return clock.monotonic() - start
-
-
-def _psql(settings: Settings, script: Path) -> float:
-    at = warehouse.address(settings)
-    environment = {
-        **os.environ,
-        "PGHOST": at.host,
-        "PGPORT": str(at.port),
-        "PGUSER": at.user,
-        "PGPASSWORD": at.password,
-        "PGDATABASE": at.database,
-        "PGOPTIONS": f"{dbt.SESSION} -c client_min_messages=warning",
-    }
-    command = [str(warehouse.psql_path()), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--file={script}"]
-    start = clock.monotonic()
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
     return clock.monotonic() - start
 
 

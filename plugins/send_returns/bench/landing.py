@@ -1,8 +1,6 @@
 """Landing, every check on, against psql's `\\copy` of the rows that it loaded into identical tables."""
 
-import os
 import statistics
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from send_returns import clock, feeds, landing, warehouse
-from send_returns.bench.scratch import scratch
+from send_returns.bench.scratch import psql_seconds, scratch
 from send_returns.settings import Settings
 
 REPEATS = 3
@@ -49,12 +47,7 @@ def _copy_all(database: Settings, folder: Path) -> float:
                     statements.write(
                         f"\\copy baseline.{table.raw_name} from '{folder / table.raw_name}' (format csv)\n"
                     )
-    at = warehouse.address(database)
-    command = [str(warehouse.psql_path()), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--file={script}"]
-    place = {"PGHOST": at.host, "PGPORT": str(at.port), "PGUSER": at.user, "PGDATABASE": at.database}
-    start = clock.monotonic()
-    subprocess.run(command, check=True, env={**os.environ, **place, "PGPASSWORD": at.password})
-    return clock.monotonic() - start
+    return psql_seconds(database, script)
 
 
 def _export(connection: psycopg.Connection, table: feeds.Table, path: Path) -> bool:

@@ -1,12 +1,15 @@
-"""A database that is there for one measurement."""
+"""What measurements share: a database that is there for one of them, and the seconds of a script in one psql."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from psycopg import sql
 
-from send_returns import warehouse
+from send_returns import clock, warehouse
 from send_returns.settings import Settings
 
 NAME = "bench_scratch"
@@ -25,3 +28,18 @@ def scratch(settings: Settings) -> Iterator[Settings]:
             yield database
         finally:
             connection.execute(sql.SQL("drop database {}").format(name))
+
+
+def psql_seconds(settings: Settings, script: Path, **environment: str) -> float:
+    """Seconds that one psql takes to run a script, which ends at the first error."""
+    at = warehouse.address(settings)
+    place = {"PGHOST": at.host, "PGPORT": str(at.port), "PGUSER": at.user, "PGDATABASE": at.database}
+    command = [str(warehouse.psql_path()), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--file={script}"]
+    start = clock.monotonic()
+    subprocess.run(
+        command,
+        env={**os.environ, **place, "PGPASSWORD": at.password, **environment},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return clock.monotonic() - start

@@ -6,7 +6,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from send_returns import feeds, stages, warehouse
+from send_returns import stages, warehouse
+from send_returns.bench.dbt import linked
 from send_returns.bench.scratch import scratch
 from send_returns.identity import pseudonyms
 from send_returns.settings import Settings
@@ -27,10 +28,7 @@ def against_truth(settings: Settings, *, children: int, seed: int, as_of: date) 
         simulate(folder, children=children, seed=seed, as_of=as_of, mess=mess)
         with scratch(settings) as database:
             pseudonyms.new(database, pseudonyms.MARTS)
-            for organisation in feeds.ORGANISATIONS:
-                stages.land(database, organisation, folder / "inbox", as_of)
-            run_id = stages.open_run(database, as_of)
-            stages.link(database, run_id)
+            run_id = linked(database, folder / "inbox", as_of)
             for layer in stages.LAYERS:
                 stages.build(database, run_id, layer)
             yield {"mess": mess, **compared(of_simulation(folder / "truth"), of_mart(database))}
