@@ -1,3 +1,8 @@
+{#- The families of measures: each has its cases in a model of its own. -#}
+{% macro indicator_families() -%}
+    {{ return(['care', 'casework', 'disputes', 'governance', 'health', 'placement', 'quality', 'schools']) }}
+{%- endmacro %}
+
 {#- The groups of a child that every measure is broken down by. -#}
 {% macro child_groups() -%}
     {{ return(['sex', 'ethnicity_group', 'primary_need', 'phase', 'is_looked_after', 'placement_type']) }}

@@ -32,33 +32,7 @@ counted as (
             and enrolment.is_main
 ),
 
--- A plan, and a placement, ends when the next begins, if not before.
-plan as (
-    select
-        latest.person_id,
-        latest.started_on,
-        least(
-            latest.ceased_on, lead(latest.started_on) over (partition by latest.person_id order by latest.started_on)
-        ) as ceased_on
-    from (
-        select distinct on (plan.person_id, plan.started_on)
-            plan.person_id,
-            plan.started_on,
-            plan.ceased_on
-        from {{ ref('int_plan__named') }} as plan
-        where
-            plan.person_id is not null
-            and plan.started_on <= {{ as_of() }}
-        order by
-            plan.person_id asc,
-            plan.started_on asc,
-            plan.reference_on desc nulls last,
-            plan._delivery_id asc,
-            plan.ceased_on desc nulls first,
-            plan._row_number asc
-    ) as latest
-),
-
+-- A placement ends when the next begins, if not before.
 placement as (
     select
         first_ranked.person_id,
@@ -90,8 +64,8 @@ spell as (
         plan.person_id,
         'plan' as kind,
         plan.started_on,
-        plan.ceased_on as ended_on
-    from plan
+        plan.ended_on
+    from {{ ref('int_plan__dated') }} as plan
     union all
     select
         counted.person_id,

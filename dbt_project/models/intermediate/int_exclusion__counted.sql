@@ -3,7 +3,9 @@ with counted as (
     select distinct
         enrolment.person_id,
         exclusion.started_on,
-        category.category
+        category.category,
+        category.is_suspension,
+        category.is_permanent
     from {{ ref('stg_school_census__exclusion') }} as exclusion
     inner join {{ ref('int_enrolment__ranked') }} as enrolment
         on
@@ -18,11 +20,9 @@ with counted as (
 
 select
     child.person_id,
-    (count(*) filter (where category.is_suspension))::integer as suspensions,
-    (count(*) filter (where category.is_permanent))::integer as permanent_exclusions
+    (count(*) filter (where counted.is_suspension))::integer as suspensions,
+    (count(*) filter (where counted.is_permanent))::integer as permanent_exclusions
 from {{ ref('int_child__listed') }} as child
 left join counted
     on child.person_id = counted.person_id
-left join {{ ref('exclusion_categories') }} as category
-    on counted.category = category.category_source
 group by child.person_id

@@ -1,8 +1,7 @@
 {{ config(indexes=[{'columns': ['measure'], 'type': 'brin'}]) }}
-{% set families = ['care', 'casework', 'disputes', 'governance', 'health', 'placement', 'quality', 'schools'] %}
 {% set kept = var('kept_families')[this.name] or [] %}
 with counted as (
-    {% for family in families if family not in kept %}
+    {% for family in indicator_families() if family not in kept %}
         select
             {{ family }}.measure,
             {{ family }}.period_kind,

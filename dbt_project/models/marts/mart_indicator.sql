@@ -4,7 +4,7 @@
     indexes=[{'columns': ['measure', 'period_kind'], 'type': 'btree'}]
 ) }}
 {% set kept = var('kept_families')[this.name] or [] %}
-{% for family in ['care', 'casework', 'disputes', 'governance', 'health', 'placement', 'quality', 'schools'] %}
+{% for family in indicator_families() %}
 -- depends_on: {{ ref('int_indicator__' ~ family) }}
 {% endfor %}
 with measure_period as (
