@@ -62,7 +62,7 @@ def test_the_services_are_postgres_and_airflows_components(compose: dict[str, An
 def test_airflow_is_configured_as_on_one_machine(compose: dict[str, Any], tmp_path: Path) -> None:
     configured = compose["services"]["scheduler"]["environment"]
     assert environment.COMMON.items() <= configured.items()
-    local = environment.airflow_environment(Settings(home=tmp_path, database_url="postgresql://h/d"))
+    local = environment.airflow_environment(Settings(home=tmp_path, database_url="postgresql://h/d"), 8080)
     from_files = {"SEND_RETURNS_DATABASE_URL_FILE": "SEND_RETURNS_DATABASE_URL"}
     same = {from_files.get(name, name.removesuffix("_CMD")) for name in configured}
     assert same - {"SEND_RETURNS_INBOX", "SEND_RETURNS_OUTPUT"} == set(local)

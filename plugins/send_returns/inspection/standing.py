@@ -140,7 +140,7 @@ def _unsigned(connection: psycopg.Connection, release: Release, as_of: date) -> 
     terms = [
         one
         for one in register.signers(connection, release.partnership)
-        if one.from_on <= as_of <= (one.to_on or date.max) and one.is_rehearsal == release.is_rehearsal
+        if one.may_sign(as_of) and one.is_rehearsal == release.is_rehearsal
     ]
     waits = []
     for organisation, called in BODIES.items():

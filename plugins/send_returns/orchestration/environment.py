@@ -41,7 +41,7 @@ COMMON = {
 }
 
 
-def airflow_environment(settings: Settings, port: int = 8080) -> dict[str, str]:
+def airflow_environment(settings: Settings, port: int) -> dict[str, str]:
     """The variables of an Airflow that serves these settings, its API on loopback `port`. Contains passwords and keys.
 
     Needs the server running (`warehouse.ensure_server`); raises warehouse.embedded.ServerError otherwise.

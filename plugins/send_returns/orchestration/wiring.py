@@ -226,14 +226,14 @@ def ids_and_counts(value: R) -> R:
 
     XCom is kept in Airflow's database and shown in its pages, where no row of a child may ever be.
     """
-    if not _is_identifying(value):
+    if not _is_id_or_count(value):
         raise TypeError("A task may return identifiers and counts only, by names that are identifiers too.")
     return value
 
 
-def _is_identifying(value: object) -> bool:
+def _is_id_or_count(value: object) -> bool:
     if isinstance(value, dict):
-        return len(value) <= MOST_COUNTS and all(_is_identifying(part) for item in value.items() for part in item)
+        return len(value) <= MOST_COUNTS and all(_is_id_or_count(part) for item in value.items() for part in item)
     if isinstance(value, str):
         return re.fullmatch(r"[\w.:/+-]{1,200}", value) is not None
     return value is None or isinstance(value, int | float)

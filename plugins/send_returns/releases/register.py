@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from send_returns import clock
 from send_returns.failure import Failure
 from send_returns.releases import audit
-from send_returns.releases.acting import MACHINE, Refused, Role, acting
+from send_returns.releases.acting import Refused, Role, acting
 from send_returns.releases.audit import Anchor
 
 Organisation = Literal["council", "icb"]
@@ -112,6 +112,10 @@ class Signer:
     to_on: date | None
     is_rehearsal: bool
 
+    def may_sign(self, on: date) -> bool:
+        """Whether a day is within the term."""
+        return self.from_on <= on and (self.to_on is None or on <= self.to_on)
+
 
 _RELEASES: LiteralString = (
     "select release_id, partnership, return_name, as_of, version, is_rehearsal, state, attempt, run_id, inputs_sha256,"
@@ -152,7 +156,6 @@ def open_draft(
     version: int,
     is_rehearsal: bool,
     changes: Sequence[Change] = (),
-    by: str = MACHINE,
 ) -> Release:
     """Put a pack forward as `version`, and say which release it is of now.
 
@@ -164,7 +167,7 @@ def open_draft(
     `files` are those that the manifest names. `changes` are counted against what is published; which files differ is
     added to them here. Raises Refused when `version` is not `version_for` any more.
     """
-    with acting(connection, "release_drafter", by, f"{return_name} as of {run.as_of}"):
+    with acting(connection, "release_drafter", of=f"{return_name} as of {run.as_of}"):
         _hold(connection, run.partnership, return_name, run.as_of)
         line = _line(connection, run, return_name, is_rehearsal=is_rehearsal)
         published = next((one for one in line if one.state == "published"), None)
@@ -226,12 +229,12 @@ def open_draft(
         return _find(connection, release_id)
 
 
-def validate(connection: psycopg.Connection, release_id: str, *, by: str = MACHINE) -> Release:
+def validate(connection: psycopg.Connection, release_id: str) -> Release:
     """Say that the return's own rules have passed, so that it can be signed; a release that is past that stays.
 
     Raises Refused when the run has not passed its gate on the inputs that the release names.
     """
-    with acting(connection, "release_drafter", by, release_id):
+    with acting(connection, "release_drafter", of=release_id):
         release = _find(connection, release_id, for_update=True)
         if release.state == "draft":
             connection.execute("update release.release set state = 'validated' where release_id = %s", [release_id])
@@ -348,12 +351,12 @@ def _anchor(connection: psycopg.Connection, release: Release) -> Anchor | None:
     return Anchor(*row) if row else None
 
 
-def publish(connection: psycopg.Connection, release_id: str, anchor: Anchor, *, by: str = MACHINE) -> Release:
+def publish(connection: psycopg.Connection, release_id: str, anchor: Anchor) -> Release:
     """Make a signed release the published one; what was published of its line until then is superseded by it.
 
     `anchor` is the entry of the audit that the release carries. One that is published already stays. Raises Refused.
     """
-    with acting(connection, "release_publisher", by, release_id):
+    with acting(connection, "release_publisher", of=release_id):
         release = _find(connection, release_id)
         _hold(connection, release.partnership, release.return_name, release.as_of)
         release = _find(connection, release_id, for_update=True)
@@ -593,7 +596,7 @@ def _signer_today(connection: psycopg.Connection, release: Release, username: st
     """The term in which a person may sign today. Raises Refused when there is none."""
     today = clock.today()
     for one in signers(connection, release.partnership):
-        if one.username == username and one.from_on <= today and (one.to_on is None or today <= one.to_on):
+        if one.username == username and one.may_sign(today):
             return one
     raise Refused(
         f"{release.release_id}: {username} is not a signer of {release.partnership} today:"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 FOLDERS = ("marts", "returns")
+CANDIDATE = "candidate_"
 # From this version on Postgres knows a foreign key that it does not enforce.
 UNENFORCED = 180000
 
@@ -117,7 +118,7 @@ def read(connection: psycopg.Connection) -> list[Table]:
     ]
 
 
-def astray(connection: psycopg.Connection, described: list[Table], prefix: str = "candidate_") -> list[str]:
+def astray(connection: psycopg.Connection, described: list[Table]) -> list[str]:
     """The columns, as `table.column`, in which a row refers to what its dimension does not have."""
     questions = [
         sql.SQL(
@@ -125,8 +126,8 @@ def astray(connection: psycopg.Connection, described: list[Table], prefix: str =
             " where fact.{key} is not null and dimension.{key} is null having count(*) > 0"
         ).format(
             place=sql.Literal(f"{table.name}.{column.name}"),
-            fact=sql.Identifier(prefix + table.schema, table.name),
-            dimension=sql.Identifier(prefix + table.schema, column.refers_to),
+            fact=sql.Identifier(CANDIDATE + table.schema, table.name),
+            dimension=sql.Identifier(CANDIDATE + table.schema, column.refers_to),
             key=sql.Identifier(column.name),
         )
         for table in described
@@ -138,42 +139,42 @@ def astray(connection: psycopg.Connection, described: list[Table], prefix: str =
     return [str(place) for (place,) in connection.execute(sql.SQL(" union all ").join(questions)).fetchall()]
 
 
-def describe(connection: psycopg.Connection, described: list[Table], prefix: str = "candidate_") -> None:
+def describe(connection: psycopg.Connection, described: list[Table]) -> None:
     """Comment on every table and column, give each dimension its primary key, and name what refers to it.
 
     What refers is not enforced, because an erasure may take rows in any order: `astray` has looked.
     """
     statements = [
-        *_comments(described, prefix),
-        *_keys(described, prefix),
-        *(_references(described, prefix) if connection.info.server_version >= UNENFORCED else ()),
+        *_comments(described),
+        *_keys(described),
+        *(_references(described) if connection.info.server_version >= UNENFORCED else ()),
     ]
     connection.execute(sql.SQL("; ").join(statements))
 
 
-def _comments(described: list[Table], prefix: str) -> Iterator[sql.Composed]:
+def _comments(described: list[Table]) -> Iterator[sql.Composed]:
     for table in described:
-        name = sql.Identifier(prefix + table.schema, table.name)
+        name = sql.Identifier(CANDIDATE + table.schema, table.name)
         yield sql.SQL("comment on table {} is {}").format(name, sql.Literal(table.description))
         for column in table.columns:
-            of = sql.Identifier(prefix + table.schema, table.name, column.name)
+            of = sql.Identifier(CANDIDATE + table.schema, table.name, column.name)
             yield sql.SQL("comment on column {} is {}").format(of, sql.Literal(column.description))
 
 
-def _keys(described: list[Table], prefix: str) -> Iterator[sql.Composed]:
+def _keys(described: list[Table]) -> Iterator[sql.Composed]:
     for table in described:
         if table.is_dimension:
             yield sql.SQL("alter table {} add primary key ({})").format(
-                sql.Identifier(prefix + table.schema, table.name), sql.Identifier(*table.key)
+                sql.Identifier(CANDIDATE + table.schema, table.name), sql.Identifier(*table.key)
             )
 
 
-def _references(described: list[Table], prefix: str) -> Iterator[sql.Composed]:
+def _references(described: list[Table]) -> Iterator[sql.Composed]:
     for table in described:
         for column in table.columns:
             if column.refers_to:
                 yield sql.SQL("alter table {} add foreign key ({}) references {} not enforced").format(
-                    sql.Identifier(prefix + table.schema, table.name),
+                    sql.Identifier(CANDIDATE + table.schema, table.name),
                     sql.Identifier(column.name),
-                    sql.Identifier(prefix + table.schema, column.refers_to),
+                    sql.Identifier(CANDIDATE + table.schema, column.refers_to),
                 )

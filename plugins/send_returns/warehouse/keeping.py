@@ -15,11 +15,11 @@ from psycopg import sql
 from psycopg.types.json import Json
 
 from send_returns.settings import code_version
+from send_returns.warehouse.describing import CANDIDATE
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-CANDIDATE = "candidate_"
 _CASES = ".int_indicator__"
 LAYERS = ("staging", "intermediate", "returns")
 _LAYER_OF = {"staging": 0, "intermediate": 1, "marts": 2, "returns": 2}
