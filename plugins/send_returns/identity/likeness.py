@@ -189,14 +189,6 @@ def _known_as(profiles: pl.DataFrame, aliases: Aliases) -> pl.DataFrame:
     )
 
 
-# What the list of nicknames, which is American, does not know: spellings of one name.
-_SPELLINGS = (
-    ("MUHAMMAD", "MOHAMMED", "MOHAMMAD", "MOHAMED", "MUHAMMED"),
-    ("ALFIE", "ALFRED"),
-    ("FREDDIE", "FREDERICK"),
-)
-
-
 @cache
 def _nicknames() -> NickNamer:
     return NickNamer()

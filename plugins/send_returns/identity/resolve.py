@@ -21,14 +21,6 @@ MARGIN = 6.0
 MOST_CARRIERS = 60
 # Kinds in the order in which they are believed. An NHS number comes last: it was traced, the others were given.
 KINDS = ("upn", "uln", "la_child_id", "provider_patient_id", "nhs_number_pseudo", "nhs_number")
-NAMES = {
-    "upn": "UPN",
-    "uln": "ULN",
-    "la_child_id": "LA child id",
-    "provider_patient_id": "provider's patient id",
-    "nhs_number_pseudo": "agreed pseudonym",
-    "nhs_number": "NHS number",
-}
 # Why a pair that was decided is asked about again.
 CONTRARY = "decisions contradict each other"
 

@@ -39,9 +39,7 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class RunSummary:
     """How a run ended. `waiting`: a required feed is missing, each named in `missing`; `unsigned`: it is live, and its
-    returns wait to be drafted and signed. Times are in seconds.
-
-    `stage_seconds` is what the stages themselves took by `audit.stage`; the rest of `wall_seconds` is orchestration.
+    returns wait to be drafted and signed.
     """
 
     outcome: Outcome
@@ -50,7 +48,6 @@ class RunSummary:
     steps: tuple[Step, ...]
     missing: tuple[str, ...]
     wall_seconds: float
-    stage_seconds: float
     message: str
     log: Path
 
@@ -147,8 +144,6 @@ def _drive(settings: Settings, order: dict[str, dict[str, Any]], log: Path) -> I
 def _summary(
     settings: Settings, as_of: date, steps: list[Step], code: int, broken: str, wall_seconds: float, log: Path
 ) -> RunSummary:
-    # A stage that was skipped keeps the time of an earlier run in `audit.stage`.
-    done = [step.task_id.replace("_", " ", 1) for step in steps if step.state == "success"]
     with warehouse.connect(settings, purpose="send-returns run") as connection:
         missing = connection.execute(
             "select feed, state from landing.arrival"
@@ -159,11 +154,6 @@ def _summary(
             "select run_id from audit.run where partnership = %s and as_of = %s order by opened_at desc limit 1",
             [settings.partnership, as_of],
         ).fetchone()
-        run_id = str(opened[0]) if opened else None
-        (stage_seconds,) = connection.execute(
-            "select coalesce(sum(seconds), 0) from audit.stage where run_id in (%s, %s) and stage = any(%s)",
-            [run_id, f"{settings.partnership}/{as_of}", done],
-        ).fetchone() or (0.0,)
     failed = next((step for step in reversed(steps) if step.state == "failed"), None)
     waited = any(step.state == "skipped" and step.task_id == "open_run" for step in steps) and missing
     is_published = any(step.dag_id == rehearsal.DAG_ID for step in steps)
@@ -183,11 +173,10 @@ def _summary(
     return RunSummary(
         outcome=outcome,
         as_of=as_of,
-        run_id=run_id,
+        run_id=str(opened[0]) if opened else None,
         steps=tuple(steps),
         missing=tuple(f"{feed} is {state}" for feed, state in missing) if outcome == "waiting" else (),
         wall_seconds=wall_seconds,
-        stage_seconds=float(stage_seconds),
         message=message,
         log=log,
     )

@@ -1,7 +1,7 @@
 """What is held about one person and where: counts for whoever asks, the values for the lawful answer to the person."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from send_returns.rights.people import also_of_others, everyone, identifiers_of
 from send_returns.settings import Settings
 
 Row = dict[str, Any]
-Params = Sequence[object] | Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
