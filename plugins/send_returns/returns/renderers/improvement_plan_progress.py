@@ -103,7 +103,7 @@ def _read(job: Job) -> _Plan:
     def rows(query: str) -> list[dict[str, Any]]:
         return warehouse.ask(job.connection, query, [job.proof.run.partnership])
 
-    def titled(query: LiteralString) -> list[dict[str, Any]]:
+    def titled(query: str) -> list[dict[str, Any]]:
         return [{**row, "title": row["title"] or "[x]"} for row in rows(query)]
 
     aims = rows(
