@@ -2,6 +2,7 @@
 
 import shutil
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
@@ -67,6 +68,20 @@ def test_the_block_stops_only_what_it_started(tmp_path_factory: pytest.TempPathF
             warehouse.connect(settings).close()
         with pytest.raises(psycopg.OperationalError):
             warehouse.connect(settings)
+
+        # Of two that overlap the last one stops it, whichever began.
+        first, second = ExitStack(), ExitStack()
+        first.enter_context(warehouse.running(settings))
+        second.enter_context(warehouse.running(settings))
+        first.close()
+        warehouse.connect(settings).close()
+        second.close()
+        with pytest.raises(psycopg.OperationalError):
+            warehouse.connect(settings)
+
+        with warehouse.running(settings):
+            assert warehouse.ensure_server(settings) is False  # somebody wants it up for good
+        warehouse.connect(settings).close()
     finally:
         warehouse.stop_server(settings, remove=True)
 

@@ -16,7 +16,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -319,10 +319,21 @@ def _one_at_a_time(settings: Settings) -> Iterator[None]:
 def ensure_server(settings: Settings) -> bool:
     """Start the embedded server, made on first use, and its databases. True when this call started it.
 
-    Does nothing where `settings.database_url` names a server of your own. Raises ServerError.
+    It stays up until somebody stops it. Does nothing where `settings.database_url` names a server of your own. Raises
+    ServerError.
     """
     if settings.database_url:
         return False
+    _for_now(settings).unlink(missing_ok=True)
+    return _ensure(settings)
+
+
+def _for_now(settings: Settings) -> Path:
+    """There while the server is up for those alone who are at work."""
+    return settings.folder("postgres") / "for_now"
+
+
+def _ensure(settings: Settings) -> bool:
     with _one_at_a_time(settings):
         place = _place(settings)
         if _is_running(place):
@@ -343,6 +354,7 @@ def stop_server(settings: Settings, *, remove: bool = False) -> None:
     """Stop the embedded server if it runs; with `remove`, delete its data as well."""
     if settings.database_url:
         return
+    _for_now(settings).unlink(missing_ok=True)
     with _one_at_a_time(settings):
         place = _place(settings)
         if _is_running(place):
@@ -356,10 +368,19 @@ def stop_server(settings: Settings, *, remove: bool = False) -> None:
 
 @contextmanager
 def running(settings: Settings) -> Iterator[None]:
-    """Have the server up inside the block; afterwards stop it only if this block started it."""
-    started = ensure_server(settings)
-    try:
+    """Have the server up inside the block. One that a block started is stopped by the last of all that still use it, in
+    whatever process."""
+    if settings.database_url:
         yield
-    finally:
-        if started:
-            stop_server(settings)
+        return
+    with (settings.folder("postgres") / "users").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        if _ensure(settings):
+            _for_now(settings).touch()
+        try:
+            yield
+        finally:
+            with suppress(BlockingIOError):
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _for_now(settings).exists():
+                    stop_server(settings)
