@@ -418,6 +418,8 @@ def _why_not(name: str, drafted: Mapping[str, object], line: Sequence["Release"]
     stopped = drafted.get(f"{name}.stopped_by")
     if stopped == "disclosure":
         return "stopped by disclosure control: a small count could be worked out of it, whatever more is hidden."
+    if stopped == "size":
+        return "stopped: something in it does not fit a worksheet; the log of the draft says where."
     if stopped:
         return f"stopped by rule {stopped}; `audit.finding` has its rows."
     state = next((one.state for one in line if one.return_name == name), "not drafted")

@@ -308,9 +308,32 @@ def test_a_pack_that_is_gone_is_missed(partnership: Any) -> None:
     partnership.publish()
     assert not partnership.draft_pack.exists()
     shutil.rmtree(partnership.pack)
-    with pytest.raises(PackError, match="the draft that was signed is gone"):
+    with pytest.raises(PackError, match="published already, and is not here"):
         publication.publish(partnership.settings, partnership.run_id, partnership.output)
     assert not partnership.pack.exists()
+
+
+def test_what_does_not_fit_a_worksheet_stops_its_return_alone(
+    partnership: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = partnership.children(2)
+    rows[1]["social_care_team"] = "x" * 40_000
+    partnership.passes(partnership.children(2), rows)
+    said = partnership.draft()
+    assert (said["area_send_annex_a.state"], said["area_send_annex_a.stopped_by"]) == ("stopped", "size")
+    assert "List_2, row 3" in caplog.text
+    assert "xxx" not in caplog.text
+    assert not partnership.draft_pack.exists()
+
+
+def test_another_pack_in_the_place_of_one_that_was_signed_is_not_taken_for_it(partnership: Any) -> None:
+    partnership.passes(partnership.children(2), partnership.children(2, first=2))
+    partnership.draft()
+    partnership.sign()
+    shutil.copytree(partnership.draft_pack, partnership.pack)
+    with pytest.raises(PackError, match="not the one which was signed"):
+        publication.publish(partnership.settings, partnership.run_id, partnership.output)
+    assert partnership.draft_pack.exists()
 
 
 def test_files_can_be_read_by_their_owner_only(partnership: Any) -> None:

@@ -1,5 +1,6 @@
 """Drafts: every declared return of the live run, its figures through disclosure control, rendered and put forward."""
 
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -19,8 +20,10 @@ from send_returns.returns.disclosure import Figures, NotProtected
 from send_returns.returns.evidence import Evidence, NotPublishable, Run
 from send_returns.returns.job import Job
 from send_returns.returns.renderers import RENDERERS
+from send_returns.returns.workbook import ReturnTooLarge
 from send_returns.settings import Settings
 
+log = logging.getLogger(__name__)
 # Below the home: what waits to be signed, and for no longer than that.
 DRAFTS = "releases"
 _COUNTS = {"rows_in", "rows_loaded", "rows_quarantined", "rows_erased", "bytes", "failing_rows", "checked_rows"}
@@ -36,12 +39,11 @@ def draft(
 
     A draft's pack lies in `<home>/releases/<return>/<partnership>/<as_of>/v<version>/`; the SHA-256 of its manifest is
     what people sign. Drafting the same run again changes nothing; what is published with the very same files stands.
-    A return that its own rules stop is not drafted, nor are statistics of which a hidden count could be worked out:
-    `<return>.stopped_by` says which rule, or disclosure.
+    A return that its own rules stop is not drafted, nor are statistics of which a hidden count could be worked out, nor
+    what does not fit a worksheet: `<return>.stopped_by` says which rule, or disclosure, or size.
 
     Raises:
         NotPublishable: the run is not the partnership's live run, or its gate has not passed.
-        ReturnTooLarge: a list does not fit a worksheet.
     """
     declared = declarations.load_all() if returns is None else [declarations.load(name) for name in returns]
     with warehouse.connect(settings, purpose="send-returns draft") as connection:
@@ -50,7 +52,12 @@ def draft(
             raise NotPublishable(f"run {run.run_id}: the partnership's name cannot be the name of a folder")
         evidence.hold_live(connection, run, _models(declared, run))
         result: dict[str, object] = {"run_id": run_id}
-        due = [one for one in declared if not _drafted(settings, connection, run, one, is_rehearsal=is_rehearsal)]
+        due = []
+        for one in declared:
+            if drafted := _drafted(settings, connection, run, one, is_rehearsal=is_rehearsal):
+                result[f"{one.return_name}.state"] = drafted.state
+            else:
+                due.append(one)
         shown = None
         if statistical := [one for one in due if isinstance(one, StatisticalDeclaration)]:
             try:
@@ -59,11 +66,19 @@ def draft(
             except NotProtected:
                 # Lists of children, for those who may have them, do not wait for the statistics.
                 due = [one for one in due if one not in statistical]
-                result |= {f"{one.return_name}.state": "stopped" for one in statistical}
-                result |= {f"{one.return_name}.stopped_by": "disclosure" for one in statistical}
+                for one in statistical:
+                    result |= _stop(one, "disclosure")
         for declaration in due:
-            result |= _draft(settings, connection, run, declaration, shown, is_rehearsal=is_rehearsal)
+            try:
+                result |= _draft(settings, connection, run, declaration, shown, is_rehearsal=is_rehearsal)
+            except ReturnTooLarge as error:
+                log.error("%s: %s", declaration.return_name, error)  # noqa: TRY400 - its place, in one line
+                result |= _stop(declaration, "size")
     return result
+
+
+def _stop(declaration: Declaration, by: str) -> dict[str, object]:
+    return {f"{declaration.return_name}.state": "stopped", f"{declaration.return_name}.stopped_by": by}
 
 
 def folder(settings: Settings, release: Release) -> Path:
@@ -99,7 +114,7 @@ def _draft(
     name = declaration.return_name
     proof = evidence.gather(connection, run, declaration.rules_suite)
     if stopped := _stopped(connection, run, declaration):
-        return {f"{name}.state": "stopped", f"{name}.stopped_by": stopped}
+        return _stop(declaration, stopped)
     number = register.version_for(connection, run, name, is_rehearsal=is_rehearsal)
     own = shown if isinstance(declaration, StatisticalDeclaration) else None
     final = _place(settings, name, run.partnership, run.as_of.isoformat(), number)
@@ -138,16 +153,16 @@ def _stopped(connection: psycopg.Connection, run: Run, declaration: Declaration)
 
 def _drafted(
     settings: Settings, connection: psycopg.Connection, run: Run, declaration: Declaration, *, is_rehearsal: bool
-) -> bool:
-    """Whether there is a release of this very run that nothing more is to be done for here."""
-    return any(
-        (one.run_id, one.is_rehearsal) == (run.run_id, is_rehearsal)
-        and (
-            one.state in ("published", "superseded", "withdrawn")
-            or (one.state in ("validated", "signed") and pack.is_there(folder(settings, one), one.pack_sha256))
-        )
-        for one in register.listing(connection, run.partnership, declaration.return_name)
-    )
+) -> Release | None:
+    """The release of this very run that nothing more is to be done for here, if there is one."""
+    for one in register.listing(connection, run.partnership, declaration.return_name):
+        is_out = one.state in ("published", "superseded", "withdrawn")
+        is_of_it = (one.run_id, one.is_rehearsal) == (run.run_id, is_rehearsal)
+        if is_of_it and (
+            is_out or (one.state in ("validated", "signed") and pack.is_there(folder(settings, one), one.pack_sha256))
+        ):
+            return one
+    return None
 
 
 def _sealed(final: Path) -> list[Path]:

@@ -65,7 +65,11 @@ def _put_out(settings: Settings, connection: psycopg.Connection, release: Releas
     key = keys.current(settings)
     drafted = drafting.folder(settings, release)
     if not drafted.exists():
-        raise pack.PackError(f"{final}: the draft that was signed is gone: put the published pack back, or draft again")
+        raise pack.PackError(
+            f"{final}: it was published already, and is not here: publish to the folder that it went to, or put it here"
+            if release.state == "published"
+            else f"{final}: the draft that was signed is gone: draft again"
+        )
     with pack.staged(final) as work:
         for path in sorted(drafted.iterdir()):
             shutil.copyfile(path, work / path.name)
@@ -76,7 +80,11 @@ def _put_out(settings: Settings, connection: psycopg.Connection, release: Releas
 
 
 def _stands(settings: Settings, final: Path, release: Release) -> None:
-    """Raise PackError unless the pack that is there is this release, as it was sealed."""
+    """Raise PackError unless the pack that is there is this release, let through by the database, as it was sealed."""
+    if release.state != "published" or not pack.is_there(final, release.pack_sha256):
+        raise pack.PackError(
+            f"{final}: the pack that is there is not the one which was signed: move the folder away and publish again"
+        )
     report = verify_pack.check(
         final,
         [key.fingerprint for key in keys.public_keys(settings)],
