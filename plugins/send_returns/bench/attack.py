@@ -19,6 +19,7 @@ from scipy.sparse import csgraph
 FEWEST = 7  # between the least and the most that a small count may turn out to be
 ENDLESS = 1e7
 PUSHES = 8
+FEWEST_ALIKE = 5
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +50,7 @@ def counts(frame: pl.DataFrame, same: Mapping[str, str]) -> dict[Name, tuple[flo
     """Numerators and denominators with their status; of a figure in two tables, the one that is shown."""
     found: dict[Name, tuple[float | None, str]] = {}
     for row in frame.iter_rows(named=True):
-        if row["statistic"] == "ratio" or row.get("counts", "people") != "people":
+        if row["statistic"] == "ratio" or (row.get("counts") or "people") != "people":
             continue
         for part in ("numerator", "denominator"):
             told = row[part] is not None or row["status"] == "c"
@@ -60,6 +61,34 @@ def counts(frame: pl.DataFrame, same: Mapping[str, str]) -> dict[Name, tuple[flo
                 if found.get(key, (None, ""))[0] is None:
                     found[key] = (row[part], row["status"])
     return found
+
+
+def alike(exact: pl.DataFrame) -> dict[str, str]:
+    """Measures that definitions say count the same: those with the same counts of the same groups, and not a few."""
+    found: dict[str, dict[tuple[object, ...], float]] = defaultdict(dict)
+    for (of, *group), (value, _) in counts(exact, {}).items():
+        if value is not None:
+            found[of][tuple(group)] = value
+    first: dict[tuple[str, frozenset[tuple[tuple[object, ...], float]]], str] = {}
+    same = {}
+    for of in sorted(found):
+        if len(found[of]) >= FEWEST_ALIKE and any(found[of].values()):
+            # That a share is 100% everywhere is in no definition.
+            part = of.rpartition(".")[2]
+            same[of] = first.setdefault((part, frozenset(found[of].items())), of)
+    return same
+
+
+def primary_only(exact: pl.DataFrame, *, rounded: bool) -> pl.DataFrame:
+    """What is let out where nothing but 1 to 7 is hidden."""
+    parts = ("numerator", "denominator")
+    is_hidden = pl.any_horizontal(pl.col(part).is_between(1, 7) for part in parts)
+    return exact.with_columns(pl.when(is_hidden).then(pl.lit("c")).otherwise(pl.lit("")).alias("status")).with_columns(
+        pl.when(~pl.col(part).is_between(1, 7))
+        .then(((pl.col(part) + 2) // 5 * 5) if rounded else pl.col(part))
+        .alias(part)
+        for part in parts
+    )
 
 
 def sums(truth: Mapping[Name, float]) -> list[dict[Name, int]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -20,9 +20,23 @@ from send_returns.failure import Failure
 from send_returns.identity import pseudonyms
 from send_returns.settings import Settings, code_version
 
+if TYPE_CHECKING:
+    import polars
+
 COUNTY = ("whole run", "orchestration", "peak memory", "second run", "landing", "dbt", "gate")
 STREAMING = ("streaming", "scaling")
-FIGURES = ("simulation", *COUNTY, "dbt delta", "dbt scale", "truth", "linkage", "linkage scale", *STREAMING)
+FIGURES = (
+    "simulation",
+    *COUNTY,
+    "dbt delta",
+    "dbt scale",
+    "truth",
+    "linkage",
+    "linkage scale",
+    "disclosure",
+    *STREAMING,
+)
+SMALL_COUNTY = 300
 GIGABYTE = 1024**3
 
 
@@ -65,6 +79,8 @@ def bench(*, children: int, seed: int, as_of: date, only: Sequence[str] | None =
             _link(settings, children=children, seed=seed, as_of=as_of)
         if "linkage scale" in wanted:
             _link_more(settings, children=children, seed=seed, as_of=as_of)
+        if "disclosure" in wanted:
+            _protect(settings, seed=seed, as_of=as_of)
         if wanted & set(STREAMING):
             _stream(settings, wanted, as_of)
     finally:
@@ -138,11 +154,15 @@ def _measure(settings: Settings, wanted: set[str], *, children: int, seed: int, 
         second = _command(settings, "second", *arguments)
         _line("second run", where, seconds=second.seconds, baseline="first run", baseline_seconds=whole.seconds)
 
+    from send_returns.bench.disclosure import exact_figures
+
     with warehouse.running(settings):
         run_id = _live_run(settings)
         for figure, goal, measure in _rooms(settings, inbox, run_id):
             if figure in wanted:
                 _line(figure, where, goal=goal, **measure())
+        if "disclosure" in wanted:
+            _attack(where, exact_figures(settings))
 
 
 def _county(settings: Settings, where: Mapping[str, Any], *, seed: int, as_of: date) -> Path:
@@ -216,6 +236,27 @@ def _link(settings: Settings, *, children: int, seed: int, as_of: date) -> None:
         figures = linkage_figures(settings, county, as_of)
     goals = {"goal_precision": 0.999, "goal_recall": 0.98, "goal_seconds": 25.0, "goal_delta_of_seconds": 0.15}
     _line("linkage", where, digits=5, baseline="exact numbers, and several passes", **goals, **figures)
+
+
+def _protect(settings: Settings, *, seed: int, as_of: date) -> None:
+    """Protect a small county, where most counts are small, and attack what comes out."""
+    from send_returns.bench.disclosure import small_county
+    from send_returns.simulate import simulate
+
+    folder = settings.folder("disclosure")
+    simulate(folder, children=SMALL_COUNTY, seed=seed, as_of=as_of, mess="none")
+    with warehouse.running(settings):
+        warehouse.migrate(settings)
+        exact = small_county(settings, folder, as_of)
+    shutil.rmtree(folder)
+    _attack({"children": SMALL_COUNTY, "code": code_version(), "cores": os.cpu_count()}, exact)
+
+
+def _attack(where: Mapping[str, Any], exact: "polars.DataFrame") -> None:
+    from send_returns.bench.disclosure import disclosure_figures
+
+    goals = {"goal_recovered": 0, "goal_narrower": 0}
+    _line("disclosure", where, baseline="1 to 7 alone hidden", **goals, **disclosure_figures(exact))
 
 
 def _link_more(settings: Settings, *, children: int, seed: int, as_of: date) -> None:

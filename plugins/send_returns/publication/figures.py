@@ -29,8 +29,14 @@ def protected(connection: psycopg.Connection, run: Run, *, is_rehearsal: bool) -
 
     Raises NotProtected when no proof is found that no small count can be worked out: nothing is released then.
     """
-    exact = pl.concat([_exact(connection, table, run.partnership) for table in TABLES])
-    return protect_figures(exact, _published(connection, run.partnership, is_rehearsal=is_rehearsal))
+    return protect_figures(
+        exact(connection, run.partnership), _published(connection, run.partnership, is_rehearsal=is_rehearsal)
+    )
+
+
+def exact(connection: psycopg.Connection, partnership: str, schema: str = "returns") -> pl.DataFrame:
+    """Every statistical figure of the live run, or of a candidate, as it is: for nobody to see."""
+    return pl.concat([_exact(connection, schema, table, partnership) for table in TABLES])
 
 
 def keep(connection: psycopg.Connection, release: Release, figures: Figures) -> None:
@@ -84,8 +90,8 @@ def of_release(connection: psycopg.Connection, release: Release) -> pl.DataFrame
         return _frame(cursor.fetchall(), names).sort(KEYS)
 
 
-def _exact(connection: psycopg.Connection, table: str, partnership: str) -> pl.DataFrame:
-    query = sql.SQL("select * from {} where partnership = %s").format(sql.Identifier("returns", table))
+def _exact(connection: psycopg.Connection, schema: str, table: str, partnership: str) -> pl.DataFrame:
+    query = sql.SQL("select * from {} where partnership = %s").format(sql.Identifier(schema, table))
     with connection.cursor() as cursor:
         cursor.execute(query, [partnership])
         names = [column.name for column in cursor.description or ()]

@@ -30,9 +30,12 @@ class Figures(Shown):
     that had nobody: `numerator` and `denominator` rounded to five or null, `value` made of those, to one decimal, and
     `status`: '' shown, 'c' suppressed, 'x' not available, 'z' not applicable.
 
-    `hidden` has a row per hidden count: KEYS, `part` ('numerator', 'denominator', 'value'), `why`.
+    `hidden` has a row per hidden count: KEYS, `part` ('numerator', 'denominator', 'value'), `why`. `cells`: how many
+    counts these are, and what can be worked out of them; `protected`: of how many it is proved that they cannot be
+    known; `programmes`: how many were solved for it.
     """
 
+    cells: int
     protected: int
     programmes: int
 
@@ -78,7 +81,7 @@ def protect_figures(exact: pl.DataFrame, prior: Sequence[Shown] = (), policy: Po
         .sort(*KEYS, "part")
     )
     frame = shown.drop("numerator_why", "denominator_why", "value_why")
-    return Figures(frame, hidden, found.protected, found.programmes)
+    return Figures(frame, hidden, cells.frame.height, found.protected, found.programmes)
 
 
 def _complete(exact: pl.DataFrame) -> pl.DataFrame:
