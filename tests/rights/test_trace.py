@@ -19,7 +19,7 @@ from send_returns.publication import figures
 from send_returns.releases import audit, register
 from send_returns.releases.register import File
 from send_returns.returns import evidence
-from send_returns.returns.disclosure import Figures
+from send_returns.returns.disclosure import Shown
 
 __all__ = ["send_returns"]
 pytestmark = pytest.mark.timeout(600)
@@ -108,7 +108,7 @@ def evidence_release(county: County) -> str:
             connection, run, "area_send_evidence", "ab" * 32, [File("a.xlsx", "cd" * 32, 1)],
             version=1, is_rehearsal=False,
         )  # fmt: skip
-        figures.keep(connection, release, Figures(shown, hidden, shown.clear(), 0))
+        figures.keep(connection, release, Shown(shown, hidden))
     return release.release_id
 
 

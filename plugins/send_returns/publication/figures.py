@@ -39,7 +39,7 @@ def exact(connection: psycopg.Connection, partnership: str, schema: str = "retur
     return pl.concat([_exact(connection, schema, table, partnership) for table in TABLES])
 
 
-def keep(connection: psycopg.Connection, release: Release, figures: Figures) -> None:
+def keep(connection: psycopg.Connection, release: Release, figures: Shown) -> None:
     """Keep with a draft the figures of its return that may be shown, and which were hidden and why."""
     reasons = (
         of_return(figures.hidden, release.return_name)
