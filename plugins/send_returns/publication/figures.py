@@ -30,7 +30,7 @@ def protected(connection: psycopg.Connection, run: Run, *, is_rehearsal: bool) -
     Raises NotProtected when no proof is found that no small count can be worked out: nothing is released then.
     """
     return protect_figures(
-        exact(connection, run.partnership), _published(connection, run.partnership, is_rehearsal=is_rehearsal)
+        exact(connection, run.partnership), published(connection, run.partnership, is_rehearsal=is_rehearsal)
     )
 
 
@@ -98,7 +98,7 @@ def _exact(connection: psycopg.Connection, schema: str, table: str, partnership:
         return _frame(cursor.fetchall(), names)
 
 
-def _published(connection: psycopg.Connection, partnership: str, *, is_rehearsal: bool) -> list[Shown]:
+def published(connection: psycopg.Connection, partnership: str, *, is_rehearsal: bool) -> list[Shown]:
     """What each earlier release of figures showed and why not, oldest first; a figure that several returns show comes
     once."""
     frame, hidden = (
