@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from psycopg.types.json import Json
+from psycopg.types.json import Jsonb
 
 from send_returns import warehouse
 from send_returns.failure import Failure
@@ -205,7 +205,7 @@ def _why_hidden(connection: psycopg.Connection, figure: Row) -> str:
         " and return_table = %(return_table)s and measure = %(measure)s and period_kind = %(period_kind)s"
         " and (period_from_on, period_to_on) is not distinct from (%(period_from_on)s, %(period_to_on)s)"
         " and dimensions = %(dimensions)s",
-        {**figure, "dimensions": Json(figure["dimensions"])},
+        {**figure, "dimensions": Jsonb(figure["dimensions"])},
     )
     return str(found[0]["reason"]) if found else ""
 
