@@ -100,20 +100,25 @@ def protect(cells: Cells, policy: Policy = "rounded", earlier: Sequence[Earlier]
     return Protection(published, list(work.why[today]), protected, work.programmes)
 
 
+def _none() -> Ints:
+    return np.zeros(0, np.int64)
+
+
 @dataclass(frozen=True)
 class _Wanted:
     """What is wanted of a table for the cells `which`.
 
-    `push`: what each one more of a cell costs. `at_least`: a place in `which`, and what that cell is at least.
-    `may_hide`: a published cell may leave its bin at its cost for each one that it is out. `lifted`: places in `which`
-    of cells that are one at least wherever that can be.
+    `push`: what each one more of a cell costs. `raised`: places in `which` of cells that are `at_least` so many.
+    `lifted`: places of cells that are one at least wherever that can be. `may_hide`: a published cell may leave its
+    bin at its cost for each one that it is out.
     """
 
     which: Ints
     push: Floats
-    at_least: tuple[int, float] | None = None
+    raised: Ints = field(default_factory=_none)
+    at_least: Floats = field(default_factory=lambda: np.zeros(0))
+    lifted: Ints = field(default_factory=_none)
     may_hide: bool = False
-    lifted: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def _in_turn(wanted: Sequence[_Wanted]) -> Iterator[list[_Wanted]]:
@@ -133,7 +138,10 @@ def _joined(wanted: Sequence[_Wanted]) -> _Wanted:
     return _Wanted(
         np.concatenate([each.which for each in wanted]),
         np.concatenate([each.push for each in wanted]),
-        lifted=np.concatenate([each.lifted + start for each, start in zip(wanted, starts, strict=True)]),
+        np.concatenate([each.raised + start for each, start in zip(wanted, starts, strict=True)]),
+        np.concatenate([each.at_least for each in wanted]),
+        np.concatenate([each.lifted + start for each, start in zip(wanted, starts, strict=True)]),
+        wanted[0].may_hide,
     )
 
 
@@ -392,8 +400,7 @@ class _Work:
             objective = np.concatenate([objective, np.ones(extra)])
             least, most = np.concatenate([least, np.zeros(extra)]), np.concatenate([most, np.ones(extra)])
             integrality = np.concatenate([integrality, np.zeros(extra)])
-        if wanted.at_least is not None:
-            least[wanted.at_least[0]] = wanted.at_least[1]
+        least[wanted.raised] = wanted.at_least
         if but_for is not None:
             kept = np.flatnonzero(~but_for[0])
             least[kept] = most[kept] = but_for[1][kept]
@@ -449,23 +456,25 @@ class _Work:
         self._look_wide(parts, _PATIENCE)
         left = parts
         while left := [which for which in left if self._open(which).any()]:
-            helped = []
-            for which in left:
-                cell = int(which[self._open(which)][0])
-                before = self.hidden[which].sum()
-                if not self._witness(cell, which) and not any(
-                    self._witness(cell, which) for _ in self._last_resorts(cell)
-                ):
+            first = [int(which[self._open(which)][0]) for which in left]
+            before = [self.hidden[which].sum() for which in left]
+            small = [self._raised(cell, which) for cell, which in zip(first, left, strict=True) if len(which) <= _NEAR]
+            for wanted, table in zip(small, self._tables(small), strict=True):
+                self._take(wanted, table)
+            for cell, which in zip(first, left, strict=True):
+                if self._open(which[which == cell]).any() and not self._is_helped(cell, which):
                     failed.append((cell, which))
-                elif self.hidden[which].sum() > before:
-                    helped.append(which)
+            helped = [which for which, then in zip(left, before, strict=True) if self.hidden[which].sum() > then]
             # What is hidden for one cell lets others move.
             left = [which for which in left if all(which is not part for _, part in failed)]
-            self._look_wide(helped, 1)
+            self._look_wide([which for which in helped if all(which is not part for _, part in failed)], 1)
         for which in parts:
             if all(which is not part for _, part in failed):
                 self.must[which] = False  # proved, and nothing else that is withheld can change it
         return failed
+
+    def _is_helped(self, cell: int, part: Ints) -> bool:
+        return self._witness(cell, part) or any(self._witness(cell, part) for _ in self._last_resorts(cell))
 
     def _withhold(self, cell: int, part: Ints) -> None:
         """Let today's release say nothing of some cells, those included that an earlier one showed: what it showed of
@@ -542,17 +551,25 @@ class _Work:
         """Prove one cell of a part, hiding others where that is needed; False where it cannot be done."""
         for limit in (_NEAR, _FAR):
             which = part if len(part) <= limit else self._around(cell, limit)
-            # Others are taken along as far as that is for nothing.
-            push = np.where(self._open(which), -_ALONG, 0.0)
-            at = int(np.searchsorted(which, cell))
-            push[at] = 0
-            wanted = _Wanted(which, push, at_least=(at, self.low[cell] + WIDTH), may_hide=True)
-            table = self._table(wanted)
-            if table is not None:
-                least, most = self._bounds(which)
-                self.hide(which[(table < least) | (table > most)], SECONDARY)
-                self._seen(which, table)
+            wanted = self._raised(cell, which)
+            if self._take(wanted, self._table(wanted)):
                 return True
             if len(which) == len(part):
                 break
         return False
+
+    def _raised(self, cell: int, which: Ints) -> _Wanted:
+        """One cell is as much more as is wanted; others are taken along as far as that is for nothing."""
+        at = np.flatnonzero(which == cell)
+        push = np.where(self._open(which), -_ALONG, 0.0)
+        push[at] = 0
+        return _Wanted(which, push, at, self.low[[cell]] + WIDTH, may_hide=True)
+
+    def _take(self, wanted: _Wanted, table: Floats | None) -> bool:
+        """Hide what a table takes out of its bin."""
+        if table is None:
+            return False
+        least, most = self._bounds(wanted.which)
+        self.hide(wanted.which[(table < least) | (table > most)], SECONDARY)
+        self._seen(wanted.which, table)
+        return True
