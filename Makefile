@@ -38,7 +38,6 @@ test: setup ## The whole suite, with what it needs from the system
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
-	@$(RUN) sqlfluff lint --processes 2 dbt_project/models dbt_project/tests
 	@$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder # each worker has a server of its own
 
 .superset/.locked: tests/marts/superset.txt | $(UV)
@@ -65,8 +64,9 @@ status: setup ## What has arrived, what is missing, and who owes it
 bench: setup ## Measure the figures, each against its named baseline (CHILDREN=36500)
 	@$(RUN) send-returns bench --children $(CHILDREN) --seed $(SEED) --as-of $(AS_OF)
 
-lint: setup ## Format and fix what can be fixed
+lint: setup ## Format and fix what can be fixed; look at the SQL, which takes a minute
 	@$(RUN) ruff format . && $(RUN) ruff check --fix . && $(RUN) mypy
+	@$(RUN) sqlfluff lint --processes 2 dbt_project/models dbt_project/tests
 
 clean: ## Remove state, output and environment (the embedded server and its data too)
 	@test ! -x .venv/bin/send-returns || { .venv/bin/send-returns down; .venv/bin/send-returns server remove; }

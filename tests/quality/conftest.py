@@ -93,7 +93,7 @@ _CHILD = """
 _BESIDE = """
 create table candidate_intermediate.int_sen2__returned (record text, _delivery_id bigint, _row_number integer);
 create table candidate_staging.stg_school_census__pupil (person_id text, upn text);
-create table candidate_staging.stg_gias__establishment (urn text, closed_on date);
+create table candidate_staging.stg_gias__establishment (urn text, establishment_type text, closed_on date);
 """
 _STAGED = ("person", "request", "assessment", "named_plan", "plan_detail", "active_plan", "placement", "need")
 _SEN2_ROWS = """

@@ -29,11 +29,11 @@ def _set(connection: psycopg.Connection, a_list: int, assignment: str, where: st
 def test_a_faultless_candidate_passes_and_goes_live(candidate: Settings, connection: psycopg.Connection) -> None:
     result = gate(candidate, "r1")
 
-    assert result == {"run_id": "r1", "rules": 158, "passed": 158, "failed": 0, "findings": 0}
+    assert result == {"run_id": "r1", "rules": 163, "passed": 163, "failed": 0, "findings": 0}
     assert _rows(connection, "select count(*) from returns.return_annex_a__list_1") == [(40,)]
     assert _rows(connection, "select partnership, run_id from audit.live") == [("hertfordshire", "r1")]
     assert _rows(connection, "select status from audit.run") == [("passed",)]
-    assert _rows(connection, "select count(*) from audit.check_result where checked_rows > 0") == [(99,)]
+    assert _rows(connection, "select count(*) from audit.check_result where checked_rows > 0") == [(101,)]
     assert _rows(connection, "select to_regnamespace('candidate_returns'), to_regnamespace('candidate_audit')") == [
         (None, None)
     ]
