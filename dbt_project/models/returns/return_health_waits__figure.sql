@@ -50,9 +50,9 @@ shown as (
 
 -- Those of the trend too, also where nobody waits or was seen any more.
 service as (
-    select counted.service from counted
+    select distinct counted.service from counted
     union
-    select waiting.service
+    select distinct waiting.service
     from {{ ref('int_health_wait') }} as waiting
     where waiting.is_waiting
     union all
