@@ -124,11 +124,13 @@ class Attack:
     """Releases stacked as one system. `truth`: exact frames, one for each, by which success is judged.
 
     A hidden count is at least one. Who takes hidden noughts for one too is naive; others are told which those are.
+    What is not seen to have changed is taken for the same. Where that cannot be of all, who guesses takes as little as
+    can be for changed; others look at each release by itself.
     """
 
     def __init__(
         self, published: Sequence[pl.DataFrame], truth: Sequence[pl.DataFrame], same: Mapping[str, str] | None = None,
-        *, is_exact: bool = False, is_naive: bool = False,
+        *, is_exact: bool = False, is_naive: bool = False, guesses: bool = False,
     ) -> None:  # fmt: skip
         self.numbers: dict[tuple[Name, int], int] = {}
         self.least: list[float] = []
@@ -161,7 +163,22 @@ class Attack:
                 self.rows.append({where[key]: weight for key, weight in equation.items()})
             self._rests(frame, where, real, same)
         self.apart = self._matrix(self.rows)
-        self.matrix = self._matrix([*self.rows, *self.links])
+        self.matrix = self._matrix([*self.rows, *(self._guessed() if guesses else self.links)])
+
+    def _guessed(self) -> list[dict[int, int]]:
+        """The links that are left where those are broken that tables agree without, as little as can be."""
+        count, extra = len(self.least), len(self.links)
+        rows, links, one = self._matrix(self.rows), self._matrix(self.links), sparse.identity(extra)
+        whole = sparse.bmat([[rows, None, None], [links, one, -one]], format="csr")
+        result = milp(
+            np.concatenate([np.zeros(count), np.ones(2 * extra)]),
+            bounds=Bounds([*self.least, *np.zeros(2 * extra)], [*self.most, *np.full(2 * extra, ENDLESS)]),
+            constraints=LinearConstraint(whole, 0, 0),
+        )
+        if result.status != 0:
+            return self.links
+        broken = result.x[count:].reshape(2, extra).sum(axis=0) > 1e-6
+        return [link for link, is_broken in zip(self.links, broken, strict=True) if not is_broken]
 
     def _variable(self, key: tuple[Name, int]) -> int:
         if key not in self.numbers:

@@ -281,6 +281,11 @@ def test_nothing_is_recovered_from_releases_one_after_another() -> None:
     learnt = Attack([first.frame, second.frame], exact, SAME).run()
     assert learnt.attacked > 100
     assert (learnt.recovered, learnt.narrow) == (0, 0)
+    # Who guesses what has changed unseen gets nearer where the first release is left out of account, and only there.
+    guessed = Attack([first.frame, second.frame], exact, SAME, guesses=True).run()
+    assert (guessed.recovered, guessed.narrow) == (0, 0)
+    alone = protect_figures(exact[1])
+    assert Attack([first.frame, alone.frame], exact, SAME, guesses=True).run().narrow > 0
     # What was hidden is hidden still.
     assert hidden_for(first, *REASONS).join(hidden_for(second, *REASONS), on=HIDDEN, how="anti").height == 0
     poor = Attack([primary_only(one, rounded=True) for one in exact], exact, SAME).run(most_targets=20)
