@@ -3,7 +3,8 @@
 The proof is by witnesses: for each cell that must not be known, two whole-number tables that agree with everything
 published, in this release and in earlier ones, and in which the cell differs by at least WIDTH. Where there are none,
 the cheapest further cells are hidden, found by a linear programme in which a published cell may leave its bin at a
-price. A cell that cannot be protected so has all its neighbours hidden; where that does not help, nothing is released.
+price. A cell that cannot be protected so has all its neighbours hidden; where that does not help, what is about it is
+withheld, though an earlier release showed it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -515,7 +516,7 @@ class _Work:
 
     def _forget(self, which: Ints) -> None:
         """Take what an earlier release showed of some cells for something else: they may have changed unseen."""
-        self.locked[which], self.least[which], self.most[which] = False, 0.0, np.inf
+        self.least[which], self.most[which] = 0.0, np.inf
         then = which[self.cost[which] == 0]
         keep = np.ones(self.equations.shape[0], bool)
         keep[np.unique(self.columns[:, then].nonzero()[0])] = False
