@@ -231,8 +231,9 @@ def test_building_everything_again_gives_the_same_database(place: Place) -> None
     assert {name for name in tables if again[name] != tables[name]} <= {"audit.run", "audit.event"}
 
 
-def test_another_home_time_zone_and_locale_give_the_same_bytes(place: Place, tmp_path: Path) -> None:
+def test_another_home_time_zone_locale_and_number_of_workers_give_the_same_bytes(place: Place, tmp_path: Path) -> None:
     other = {"TZ": "Pacific/Auckland", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "7"}
+    other |= {"SEND_RETURNS_WORKERS": "3", "POLARS_MAX_THREADS": "1"}
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     try:
