@@ -91,8 +91,9 @@ def _sign(url: str, user: str, token: str) -> None:
     """Approve what a user is asked to."""
     asked = f"{url}/api/v2/dags/{DAG_ID}/dagRuns/~/hitlDetails?response_received=false&limit=100"
     for detail in _ask("GET", asked, token=token)["hitl_details"]:
-        if user in {one["id"] for one in detail["assigned_users"]}:
-            at = detail["task_instance"]
+        at = detail["task_instance"]
+        # It asks before it waits: who answers in between answers a task that then waits for ever.
+        if at["state"] == "awaiting_input" and user in {one["id"] for one in detail["assigned_users"]}:
             task = (
                 f"{url}/api/v2/dags/{DAG_ID}/dagRuns/{at['dag_run_id']}/taskInstances/{at['task_id']}/{at['map_index']}"
             )
