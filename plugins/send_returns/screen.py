@@ -417,7 +417,7 @@ def _why_not(name: str, drafted: Mapping[str, object], line: Sequence["Release"]
     """Why nothing of a return was published, in words."""
     stopped = drafted.get(f"{name}.stopped_by")
     if stopped == "disclosure":
-        return "stopped by disclosure control: a small count could be worked out of it, whatever more is hidden."
+        return "stopped by disclosure control: no proof was found that no small count can be worked out of it."
     if stopped == "size":
         return "stopped: something in it does not fit a worksheet; the log of the draft says where."
     if stopped:
