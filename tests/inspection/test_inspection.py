@@ -97,6 +97,13 @@ def test_a_release_that_awaits_signatures_says_who_must_sign(county: County) -> 
     inspection.start(county.settings, NOTIFIED, "coordinator")
     assert _due(county, "health_waiting_times").owes == "us: send-returns run"
     with connect(county.settings) as connection:
+        connection.execute(
+            "update audit.stage set detail = detail || jsonb_build_object('health_waits.stopped_by', 'disclosure')"
+            " where stage = 'draft'"
+        )
+    stopped = _due(county, "health_waiting_times")
+    assert (stopped.state, stopped.owes) == ("stopped by disclosure", "us: put right what stopped it")
+    with connect(county.settings) as connection:
         ((run_id, sha256),) = connection.execute(
             "select run_id, manifest_sha256 from audit.live join audit.run using (run_id)"
         ).fetchall()

@@ -113,6 +113,10 @@ insert into candidate_marts.mart_indicator (measure, indicator_code, period_kind
 values ('H09', 'H09', 'as_of', '2026-10-31', true, 'partnership', 'hertfordshire', 'total', 'total', 1, 2, 50);
 insert into candidate_returns.return_area_send_evidence__indicator (partnership, failing_code, measure)
 values ('hertfordshire', 'F10', 'H09');
+insert into candidate_marts.mart_golden_thread (check_code, part, expected, found, is_met)
+select 'GT0' || n, 'all', 40, 40, true from generate_series(1, 6) as n
+union all
+select 'GT07', 'dim_child', null, 40, null;
 insert into candidate_returns.return_health_waits__figure (partnership, return_table, measure, period_to_on,
     geography_type, geography_code, breakdown_value, numerator)
 select 'hertfordshire', 'health_waits_' || of, of, '2026-10-31', geography_type, geography_code,
@@ -147,7 +151,7 @@ def _make_models(connection: psycopg.Connection, folder: str, file: str, only: s
 def _make_statistics(connection: psycopg.Connection) -> None:
     """The tables of the statistical returns as the project has them, with as much in them as they must have."""
     _make_models(connection, "returns", "_statistics__models.yml")
-    _make_models(connection, "marts", "_indicators__models.yml", "(dim_measure|mart_indicator)$")
+    _make_models(connection, "marts", "_indicators__models.yml", "(dim_measure|mart_indicator|mart_golden_thread)$")
     connection.execute(_STATISTICS_ROWS.encode())
 
 

@@ -29,11 +29,11 @@ def _set(connection: psycopg.Connection, a_list: int, assignment: str, where: st
 def test_a_faultless_candidate_passes_and_goes_live(candidate: Settings, connection: psycopg.Connection) -> None:
     result = gate(candidate, "r1")
 
-    assert result == {"run_id": "r1", "rules": 163, "passed": 163, "failed": 0, "findings": 0}
+    assert result == {"run_id": "r1", "rules": 170, "passed": 170, "failed": 0, "findings": 0}
     assert _rows(connection, "select count(*) from returns.return_annex_a__list_1") == [(40,)]
     assert _rows(connection, "select partnership, run_id from audit.live") == [("hertfordshire", "r1")]
     assert _rows(connection, "select status from audit.run") == [("passed",)]
-    assert _rows(connection, "select count(*) from audit.check_result where checked_rows > 0") == [(101,)]
+    assert _rows(connection, "select count(*) from audit.check_result where checked_rows > 0") == [(108,)]
     assert _rows(connection, "select to_regnamespace('candidate_returns'), to_regnamespace('candidate_audit')") == [
         (None, None)
     ]
@@ -100,6 +100,18 @@ def test_missing_values_block_by_their_share(candidate: Settings, connection: ps
 def test_a_query_never_blocks(candidate: Settings, connection: psycopg.Connection) -> None:
     _set(connection, 1, "plan_last_reviewed_on = '2027-01-01'", "true")
     assert gate(candidate, "r1")["findings"] == 40
+
+
+def test_a_torn_thread_is_on_record_by_its_check_and_stops_nothing(
+    candidate: Settings, connection: psycopg.Connection
+) -> None:
+    connection.execute(
+        "update candidate_marts.mart_golden_thread set found = 31, is_met = false where check_code = 'GT03'"
+    )
+    assert gate(candidate, "r1")["findings"] == 1
+    failed = _rows(connection, "select rule, is_blocking, message from audit.check_result where outcome <> 'pass'")
+    assert failed == [("evidence.GT03", False, "Not within its band: Children on List 2 are in the census.")]
+    assert _rows(connection, "select record_key from audit.finding where rule = 'evidence.GT03'") == [("GT03",)]
 
 
 def test_every_failing_row_is_on_record_once_and_without_its_values(

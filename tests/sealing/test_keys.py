@@ -137,7 +137,7 @@ def test_the_commands(
     pack = installation.publish()
     # Without --key, this installation's own keys are what is trusted.
     assert _send_returns(monkeypatch, "verify", pack) == 0
-    assert "which is one that you gave" in capsys.readouterr().out
+    assert "one of those that it was checked against" in capsys.readouterr().out
     assert _send_returns(monkeypatch, "verify", pack, "--expect-version", 2) == 1
     assert _send_returns(monkeypatch, "verify", pack, "--key", "0" * 32) == 1
     assert _send_returns(monkeypatch, "verify", tmp_path / "nowhere") == 2

@@ -41,7 +41,7 @@ def test_a_pack_as_it_was_published_is_verified_and_says_who_signed(sealed: Path
         f"{sealed}: 8 files are as sealed: area_send_annex_a of hertfordshire as of 2026-11-24, version 1.",
         "Signed for council by Ada Byron, Director of Education, on 2026-11-25 08:00 UTC.",
         "Signed for icb by Zoë O'Neill, Chief Nurse, on 2026-11-25 09:30 UTC.",
-        f"Sealed with key {installation.fingerprint}, which is one that you gave.",
+        f"Sealed with key {installation.fingerprint}, one of those that it was checked against.",
     ]
     *_, last = check(sealed).lines()
     assert last.startswith(f"Signed by key {installation.fingerprint}. Whose it is, the pack cannot prove: ask the")
@@ -446,10 +446,19 @@ def test_the_file_needs_nothing_but_python(sealed: Path, installation: Any, tmp_
     for key in (fingerprint, fingerprint.replace("-", " ").upper(), pem):
         done = _tool(sealed, "--key", key, "--expect-version", 1, LC_ALL="C", PYTHONUTF8="0")
         assert (done.returncode, done.stderr) == (0, "")
-        assert f"Sealed with key {fingerprint}, which is one that you gave." in done.stdout
+        assert f"Sealed with key {fingerprint}, one of those that it was checked against." in done.stdout
     assert _tool(sealed, "--expect-version", 2).returncode == 1
     assert _tool(sealed, "--key", "0" * 32).returncode == 1
     assert _tool(tmp_path / "nowhere").stdout.endswith("cannot be read: No such file or directory\n")
     done = _tool(sealed, "--key", fingerprint[:-1])
     assert (done.returncode, "is neither a fingerprint" in done.stdout) == (2, True)
     assert _tool(sealed, "--key", TOOL).returncode == 2
+
+
+def test_a_reader_who_has_read_enough_is_no_error(sealed: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-I", "-S", str(TOOL), str(sealed)]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")

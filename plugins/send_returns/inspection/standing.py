@@ -123,6 +123,8 @@ def _of_return(
         if one.state not in ("withdrawn", "superseded") and one.as_of <= as_of
     ]
     if not released:
+        if by := _stopped_by(connection, partnership, return_name, as_of):
+            return f"stopped by {by}", False, "us: put right what stopped it"
         return "no release yet", False, "us: send-returns run"
     # A real release before a rehearsal of the same date, which inspectors must not be given.
     one = max(released, key=lambda release: (release.as_of, not release.is_rehearsal, release.version))
@@ -130,6 +132,16 @@ def _of_return(
     if one.state == "published":
         return of, not one.is_rehearsal, "us: a real release" if one.is_rehearsal else ""
     return of, False, _unsigned(connection, one, as_of)
+
+
+def _stopped_by(connection: psycopg.Connection, partnership: str, return_name: str, as_of: date) -> str | None:
+    """What stopped a return when the newest run was drafted: one of its rules, `disclosure` or `size`."""
+    row = connection.execute(
+        "select detail ->> (%s || '.stopped_by') from audit.stage join audit.run using (run_id)"
+        " where stage = 'draft' and partnership = %s and as_of <= %s order by as_of desc, opened_at desc limit 1",
+        [return_name, partnership, as_of],
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _unsigned(connection: psycopg.Connection, release: Release, as_of: date) -> str:

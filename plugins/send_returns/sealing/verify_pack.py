@@ -143,7 +143,7 @@ class VerifyReport:
     def _sealed_by(self) -> str:
         print_ = self.release["key"]["fingerprint"] if self.release else ""
         if self.is_known:
-            return f"Sealed with key {print_}, which is one that you gave."
+            return f"Sealed with key {print_}, one of those that it was checked against."
         return (
             f"Signed by key {print_}. Whose it is, the pack cannot prove: ask the partnership to read you this"
             " fingerprint, by telephone and not by the way the pack came, and check again with --key."
@@ -745,10 +745,16 @@ def keys_of(given: Sequence[str]) -> list[str]:
 def run(pack: Path, given: Sequence[str] = (), expected: Expected | None = None, *, must_be_signed: bool = True) -> int:
     """Prints the report, a finding a line, and returns the exit status."""
     try:
-        report = check(pack, keys_of(given), expected, must_be_signed=must_be_signed)
+        keys = keys_of(given)
     except Unreadable as error:
-        report = VerifyReport(pack, 0, unreadable=str(error))
-    print(*report.lines(), sep="\n")
+        print(error)
+        return 2
+    report = check(pack, keys, expected, must_be_signed=must_be_signed)
+    try:
+        print(*report.lines(), sep="\n", flush=True)
+    except BrokenPipeError:
+        # Who reads has read enough; what is left goes nowhere, or Python would complain of it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return report.exit_code
 
 

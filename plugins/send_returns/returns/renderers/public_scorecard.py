@@ -24,9 +24,10 @@ QUESTIONS = html.TEMPLATES / "public_scorecard.yml"
 _SERIES = {"as_of": "month_end"}
 # What counts as no change: points out of 100, or weeks.
 _LEAST = {"percent": Decimal(2), "weeks": Decimal(1)}
-_BETTER, _WORSE, _SAME, _CHANGED, _UNKNOWN = "Better", "Worse", "About the same", "Changed", "We cannot say"
+_BETTER, _WORSE, _SAME, _CHANGED = "Better", "Worse", "About the same", "Changed"
+_FIRST, _UNKNOWN = "No earlier number", "We cannot say"
 _GLANCE = ((_BETTER, "Getting better"), (_WORSE, "Getting worse"), (_SAME, "About the same"), (_CHANGED, "Has changed"),
-           (_UNKNOWN, "We cannot say"))  # fmt: skip
+           (_FIRST, "No earlier number to compare with"), (_UNKNOWN, "We cannot say"))  # fmt: skip
 _WHY = {
     "c": "The numbers are small. We hide them so that nobody can find out about one child.",
     "z": "There is nothing to count here.",
@@ -157,7 +158,7 @@ def _trend(latest: Figure | None, earlier: Figure | None, fact: Mapping[str, Any
     if latest is None or latest.value is None:
         return _UNKNOWN, ""
     if earlier is None or earlier.value is None:
-        return _UNKNOWN, "There is no earlier number that we can show."
+        return _FIRST, "There is no earlier number that we can show."
     unit = fact["unit"]
     change = latest.value - earlier.value
     was = f"It was {_exact(earlier.value, unit)} {_when(earlier)}, and {_exact(latest.value, unit)} {_when(latest)}."
