@@ -129,6 +129,61 @@ def test_realistic_mess_moves_a_number_no_further_than_what_cannot_be_read(
     assert moved >= 10
 
 
+@pytest.mark.parametrize(
+    ("measure", "rolling", "whole"),
+    [("EHC01", "rolling_12_months", "calendar_year"), ("H01", "rolling_3_months", "quarter")],
+)
+def test_rolling_months_that_end_with_a_year_or_quarter_are_it(
+    county: County, measure: str, rolling: str, whole: str
+) -> None:
+    with connect(county.settings) as connection:
+        rows = connection.execute(
+            "select rolling.numerator, rolling.denominator, rolling.value,"
+            " whole.numerator, whole.denominator, whole.value"
+            " from candidate_marts.mart_indicator as rolling join candidate_marts.mart_indicator as whole using"
+            " (measure, period_to_on, geography_type, geography_code, breakdown, breakdown_value) where measure = %s"
+            " and rolling.period_kind = %s and whole.period_kind = %s and breakdown = 'total'",
+            [measure, rolling, whole],
+        ).fetchall()
+        ((months,),) = connection.execute(
+            "select count(*) from candidate_marts.mart_indicator where measure = %s and period_kind = %s"
+            " and geography_type = 'partnership' and breakdown = 'total' and value is not null",
+            [measure, rolling],
+        ).fetchall()
+    assert len(rows) > 3
+    assert all(row[:3] == row[3:] for row in rows)
+    assert months > 12
+
+
+def test_who_is_taken_out_of_school_is_of_a_term_as_of_its_months(county: County) -> None:
+    with connect(county.settings) as connection:
+        rows = connection.execute(
+            "select measure, term.numerator, term.denominator, sum(month.numerator), sum(month.denominator)"
+            " from candidate_marts.mart_indicator as term join candidate_marts.mart_indicator as month"
+            " using (measure, geography_type, geography_code, breakdown) where measure in ('E02', 'E03')"
+            " and term.period_kind = 'term' and month.period_kind = 'month' and breakdown = 'total'"
+            " and geography_type = 'partnership' and to_char(term.period_from_on, 'MM-DD') = '08-01'"
+            " and month.period_from_on between term.period_from_on and term.period_to_on group by 1, 2, 3"
+        ).fetchall()
+    assert {row[0] for row in rows} == {"E02", "E03"}
+    assert all(row[1:3] == row[3:] for row in rows)
+
+
+def test_home_education_with_a_plan_is_counted_at_the_end_of_each_term(county: County) -> None:
+    with connect(county.settings) as connection:
+        rows = connection.execute(
+            "select numerator, denominator, (select count(distinct entry.person_id)"
+            " from candidate_intermediate.int_home_education__entered as entry"
+            " join candidate_intermediate.int_plan__dated as version using (person_id)"
+            " where period_to_on >= entry.started_on and (entry.ended_on is null or entry.ended_on > period_to_on)"
+            " and period_to_on >= version.started_on and (version.ended_on is null or version.ended_on > period_to_on))"
+            " from candidate_marts.mart_indicator where measure = 'E01' and period_kind = 'term'"
+            " and geography_type = 'partnership' and breakdown = 'total'"
+        ).fetchall()
+    assert len(rows) > 1
+    assert all(0 < above == again < below for above, below, again in rows)
+
+
 def frame(settings: Settings, query: str) -> pl.DataFrame:
     with connect(settings) as connection:
         cursor = connection.execute(query)

@@ -147,6 +147,33 @@ taught as (
     where {{ is_school_age('version.date_of_birth_on', 'month_end.day_on') }}
 ),
 
+-- What the return tells of home education once a year, the register tells at the end of each term.
+term_end as (
+    select period.period_to_on as day_on
+    from {{ ref('int_period') }} as period
+    where
+        period.period_kind = 'term'
+        and period.period_to_on >= {{ registers_since() }}
+),
+
+planned as (
+    select distinct
+        term_end.day_on,
+        version.person_id
+    from {{ ref('int_plan__dated') }} as version
+    inner join term_end
+        on {{ is_open('version.started_on', 'version.ended_on', 'term_end.day_on') }}
+),
+
+at_home as (
+    select distinct
+        term_end.day_on,
+        entry.person_id
+    from {{ ref('int_home_education__entered') }} as entry
+    inner join term_end
+        on {{ is_open('entry.started_on', 'entry.ended_on', 'term_end.day_on') }}
+),
+
 -- A timetable is in force on its last day too.
 reduced as (
     select distinct
@@ -192,7 +219,7 @@ home_measure as (
 
 select
     measured.measure,
-    null::text as period_kind,
+    'sen2_return' as period_kind,
     measured.day_on as counted_on,
     measured.person_id,
     measured.person_id as subject_id,
@@ -202,6 +229,23 @@ select
     measured.urn as provider,
     null::text as placement_type
 from plan_measure as measured
+union all
+select
+    'E01' as measure,
+    'term' as period_kind,
+    planned.day_on as counted_on,
+    planned.person_id,
+    planned.person_id as subject_id,
+    (at_home.person_id is not null)::integer::numeric as numerator,
+    1::numeric as denominator,
+    null::numeric as amount,
+    null::text as provider,
+    null::text as placement_type
+from planned
+left join at_home
+    on
+        planned.day_on = at_home.day_on
+        and planned.person_id = at_home.person_id
 union all
 select
     'P01_waiting' as measure,

@@ -1,11 +1,13 @@
 -- Exclusion, absence and alternative provision. A school year is the three latest terms that a census told of: the pupils of its last
--- census are those of the rates, and their provision for SEN is that of the row that reports the exclusion or the sessions.
-with school_year as (
+-- census, or of that of a term, are those of the rates, and their provision for SEN is that of the row that reports the exclusion or the
+-- sessions.
+with school_time as (
     select
+        period.period_kind,
         period.period_from_on,
         period.period_to_on
     from {{ ref('int_period') }} as period
-    where period.period_kind = 'academic_year'
+    where period.period_kind in ('academic_year', 'term')
 ),
 
 excluded as (
@@ -31,14 +33,22 @@ on_roll as (
         enrolment.person_id,
         enrolment.attendance_to_on,
         enrolment.urn,
+        school_time.period_kind,
         measured.measure
     from {{ ref('int_enrolment__registered') }} as enrolment
-    inner join school_year
-        on enrolment.attendance_to_on = school_year.period_to_on
+    inner join school_time
+        on enrolment.attendance_to_on = school_time.period_to_on
     inner join (
-        values ('X01_plan', 'E'), ('X01_sen_support', 'K'), ('X02', 'E')
-    ) as measured (measure, sen_provision)
-        on enrolment.sen_provision = measured.sen_provision
+        values
+        ('X01_plan', 'E', 'academic_year'),
+        ('X01_plan', 'E', 'term'),
+        ('X01_sen_support', 'K', 'academic_year'),
+        ('X01_sen_support', 'K', 'term'),
+        ('X02', 'E', 'academic_year')
+    ) as measured (measure, sen_provision, period_kind)
+        on
+            enrolment.sen_provision = measured.sen_provision
+            and school_time.period_kind = measured.period_kind
     where enrolment.is_main
 ),
 
@@ -61,15 +71,19 @@ taught as (
 absent as (
     select
         taught.person_id,
-        school_year.period_to_on,
+        school_time.period_kind,
+        school_time.period_to_on,
         sum(taught.possible) as possible,
         sum(taught.missed) as missed,
         (array_agg(taught.urn order by taught.attendance_to_on desc, taught.possible desc, taught.urn asc))[1] as urn
     from taught
-    inner join school_year
-        on taught.attendance_to_on between school_year.period_from_on and school_year.period_to_on
+    inner join school_time
+        on taught.attendance_to_on between school_time.period_from_on and school_time.period_to_on
     where taught.sen_provision = 'E'
-    group by taught.person_id, school_year.period_to_on
+    group by
+        taught.person_id,
+        school_time.period_kind,
+        school_time.period_to_on
 ),
 
 alternative as (
@@ -85,20 +99,36 @@ alternative as (
     from {{ ref('int_alternative_provision__entered') }} as placement
 ),
 
+-- A census of alternative provision tells of a term that is over by then, and of less than the whole of the one that it falls into.
+told as (
+    select school_time.*
+    from school_time
+    where
+        school_time.period_kind = 'term'
+        and school_time.period_to_on <= (
+            select max(placement.reference_on)
+            from {{ ref('int_alternative_provision__entered') }} as placement
+        )
+),
+
 alternative_measure as (
     select
         measured.measure,
+        measured.period_kind,
         alternative.person_id,
         alternative.entered_on,
         alternative.provider,
         coalesce(measured.is_counted, false) as is_counted
     from alternative
+    left join told
+        on alternative.entered_on between told.period_from_on and told.period_to_on
     cross join
         lateral (
             values
-            ('X05', true, alternative.is_without_sen or alternative.is_without_need),
-            ('X06', alternative.is_without_sen, alternative.is_known_later)
-        ) as measured (measure, is_asked, is_counted)
+            ('X05', 'ap_census_year', true, alternative.is_without_sen or alternative.is_without_need),
+            ('X05', 'term', told.period_to_on is not null, alternative.is_without_sen or alternative.is_without_need),
+            ('X06', 'ap_census_year', alternative.is_without_sen, alternative.is_known_later)
+        ) as measured (measure, period_kind, is_asked, is_counted)
     where measured.is_asked
 )
 
@@ -119,7 +149,7 @@ left join {{ ref('int_establishment__phased') }} as establishment
 union all
 select
     on_roll.measure,
-    null::text as period_kind,
+    on_roll.period_kind,
     on_roll.attendance_to_on as counted_on,
     on_roll.person_id,
     on_roll.person_id as subject_id,
@@ -149,7 +179,7 @@ left join {{ ref('int_establishment__phased') }} as establishment
 union all
 select
     measured.measure,
-    null::text as period_kind,
+    absent.period_kind,
     absent.period_to_on as counted_on,
     absent.person_id,
     absent.person_id as subject_id,
@@ -170,7 +200,7 @@ left join {{ ref('int_establishment__phased') }} as establishment
 union all
 select
     measured.measure,
-    null::text as period_kind,
+    measured.period_kind,
     measured.entered_on as counted_on,
     measured.person_id,
     concat_ws(' ', measured.person_id, measured.provider) as subject_id,

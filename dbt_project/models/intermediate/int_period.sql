@@ -1,5 +1,5 @@
 -- Whole periods alone, the latest first: one that has begun would be compared with whole ones. 24 month ends and 36 months are enough for
--- a chart of 24 points with a baseline before it.
+-- a chart of 24 points with a baseline before it. Rolling periods end with each of 24 months.
 with spring as (
     select
         term.census_on,
@@ -25,11 +25,16 @@ step as (
         kind.period_kind,
         kind.months,
         number.number,
-        (date_trunc(kind.unit, {{ as_of() }} + 1) - make_interval(months => kind.months * number.number))::date as end_on
+        (date_trunc(kind.unit, {{ as_of() }} + 1) - make_interval(months => kind.step * number.number))::date as end_on
     from (
         values
-        ('calendar_year', 'year', 12, 3), ('quarter', 'quarter', 3, 12), ('month', 'month', 1, 36), ('month_end', 'month', 1, 24)
-    ) as kind (period_kind, unit, months, periods)
+        ('calendar_year', 'year', 12, 12, 3),
+        ('quarter', 'quarter', 3, 3, 12),
+        ('month', 'month', 1, 1, 36),
+        ('month_end', 'month', 1, 1, 24),
+        ('rolling_12_months', 'month', 12, 1, 24),
+        ('rolling_3_months', 'month', 3, 1, 24)
+    ) as kind (period_kind, unit, months, step, periods)
     cross join lateral generate_series(0, kind.periods - 1) as number (number)
 ),
 

@@ -17,7 +17,7 @@ with measure_period as (
     {% if kept %}where measure.measure not in {{ measures_of(kept) }}{% endif %}
 ),
 
--- Months make up quarters and years, so a measure of these kinds alone is summed by month first. Days taken for weeks are taken
+-- Whole months make up some kinds of period, so a measure of these kinds alone is summed by month first. Days taken for weeks are taken
 -- back, so that only the last division rounds.
 counted as (
     select
@@ -25,7 +25,9 @@ counted as (
         measure.statistic,
         indicator_case.child_key is not null as is_of_child,
         case
-            when string_to_array(measure.periods, ' ') <@ array['calendar_year', 'quarter', 'month']
+            when
+                string_to_array(measure.periods, ' ')
+                <@ array['calendar_year', 'quarter', 'month', 'rolling_12_months', 'rolling_3_months']
                 then date_trunc('month', indicator_case.counted_on)::date
             else indicator_case.counted_on
         end as bucket_on,

@@ -1,4 +1,5 @@
--- Small enough to protect and to read: series of the whole, districts and groups for the latest period alone, and no provider, which
+-- Small enough to protect and to read: no period that overlaps others of its measure, which told together would give away the months
+-- between; series of the whole, districts and groups for the latest period alone, and no provider, which
 -- for many measures is a school. Sums of hours and sessions are of the whole alone: a part of them may be one child's.
 with headline as (
     select
@@ -63,7 +64,8 @@ left join child
         and indicator.period_kind = child.period_kind
         and indicator.period_to_on = child.period_to_on
 where
-    case
+    indicator.period_kind not in ('rolling_12_months', 'rolling_3_months', 'term')
+    and case
         when indicator.geography_type = 'partnership' and indicator.breakdown = 'total'
             then measure.counts <> 'amounts' or indicator.period_kind = measure.headline_period
         when headline.measure is null or measure.counts = 'amounts' then false
