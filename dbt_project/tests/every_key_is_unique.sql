@@ -54,7 +54,7 @@
     'int_indicator__quality': "measure || '/' || coalesce(period_kind, '') || '/' || counted_on || '/' || subject_id",
     'int_indicator__disputes': "measure || '/' || coalesce(period_kind, '') || '/' || counted_on || '/' || subject_id",
     'int_period': "period_kind || '/' || period_to_on",
-    'int_period_day': "period_kind || '/' || day_on",
+    'int_period_day': "period_kind || '/' || period_to_on || '/' || day_on",
     'int_clock__governance': "clock || '/' || part || '/' || subject_id",
     'int_ehc_request__settled': 'request_key',
     'int_plan__in_force': "person_id || '/' || started_on",
