@@ -384,6 +384,10 @@ _BREAKS = {
     "evidence.counts": "update candidate_marts.mart_indicator set numerator = -1 where measure = 'H09' and is_headline",
     "evidence.districts": "update candidate_marts.mart_indicator set denominator = 99999 where measure = 'H09'"
     " and geography_type = 'district' and breakdown = 'total'",
+    **{
+        f"evidence.GT0{n}": f"update candidate_marts.mart_golden_thread set is_met = false where check_code = 'GT0{n}'"
+        for n in range(1, 8)
+    },
     "waits.not_empty": "update returns.return_health_waits__figure set numerator = 0",
     "waits.services": "update returns.return_health_waits__figure set numerator = numerator + 1"
     " where breakdown_value = 'total | total | total' and return_table = 'health_waits_trend'",
