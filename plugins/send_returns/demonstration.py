@@ -32,12 +32,8 @@ def prepare(settings: Settings, *, children: int, seed: int, as_of: date, mess: 
     if held != name:
         _empty(settings, is_simulated=held is not None)
         _marker(settings).write_text(json.dumps({"simulation": name}))
-    if not settings.database_url and not pseudonyms.has_key(settings, pseudonyms.MARTS):
-        progress("Making the key of the marts")
-        pseudonyms.new(settings, pseudonyms.MARTS)
-    if not settings.database_url and not keys.public_keys(settings):
-        progress("Making the rehearsal's signing key")
-        keys.new(settings, is_rehearsal=True)
+    if not settings.database_url:
+        make_keys(settings, progress)
     county = settings.folder("simulated") / name
     if not (county / "complete.json").exists():
         from send_returns.simulate import simulate
@@ -47,6 +43,16 @@ def prepare(settings: Settings, *, children: int, seed: int, as_of: date, mess: 
         counts = simulate(county, children=children, seed=seed, as_of=as_of, mess=mess)
         (county / "complete.json").write_text(json.dumps({"code_version": code_version(), "rows": counts}, indent=1))
     return county / "inbox"
+
+
+def make_keys(settings: Settings, progress: Progress) -> None:
+    """The key of the marts, and one that signs rehearsals, where there is none yet."""
+    if not pseudonyms.has_key(settings, pseudonyms.MARTS):
+        progress("Making the key of the marts")
+        pseudonyms.new(settings, pseudonyms.MARTS)
+    if not keys.public_keys(settings):
+        progress("Making the rehearsal's signing key")
+        keys.new(settings, is_rehearsal=True)
 
 
 def truth(settings: Settings) -> Path | None:

@@ -220,10 +220,22 @@ def test_a_second_run_changes_nothing(place: Place) -> None:
     assert _tables(place.settings) == tables
 
 
-def test_building_everything_again_gives_the_same_database(place: Place) -> None:
+def test_ctrl_c_leaves_no_process_behind_and_building_everything_then_gives_the_same_database(place: Place) -> None:
     tables, files = _tables(place.settings), _bytes(place.output / PACK)
-    arguments = ("--inbox", str(place.county / "inbox"), "--as-of", AS_OF, "--output", str(place.output))
-    done = place.send_returns("run", *arguments, "--mode", "full", "--rehearse")
+    arguments = ["run", "--inbox", str(place.county / "inbox"), "--as-of", AS_OF, "--output", str(place.output)]
+    arguments += ["--mode", "full", "--rehearse"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "send_returns.cli", *arguments],
+        env=place.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    started = _wait_for_children(psutil.Process(process.pid))
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    _, alive = psutil.wait_procs(started, timeout=30)
+    assert not alive
+    done = place.send_returns(*arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     assert _bytes(place.output / PACK) == files
     again = _tables(place.settings)
@@ -231,11 +243,14 @@ def test_building_everything_again_gives_the_same_database(place: Place) -> None
     assert {name for name in tables if again[name] != tables[name]} <= {"audit.run", "audit.event"}
 
 
-def test_another_home_time_zone_locale_and_number_of_workers_give_the_same_bytes(place: Place, tmp_path: Path) -> None:
+def test_another_home_time_zone_locale_and_number_of_workers_give_the_same_bytes(
+    place: Place, cache: Path, tmp_path: Path
+) -> None:
     other = {"TZ": "Pacific/Auckland", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "7"}
     other |= {"SEND_RETURNS_WORKERS": "3", "POLARS_MAX_THREADS": "1"}
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
+    (home / "cache").symlink_to(cache)
     try:
         elsewhere = _demonstrate(home, **other)
         assert _packs(elsewhere.output) == _packs(place.output)
@@ -277,23 +292,6 @@ def _said_by_the_databases(settings: Settings) -> Iterator[tuple[str, str]]:
             for schema, table in tables:
                 query = sql.SQL("select t::text from {} as t").format(sql.Identifier(schema, table))
                 yield f"{schema}.{table}", " ".join(row[0] for row in connection.execute(query))
-
-
-def test_ctrl_c_leaves_no_process_behind(place: Place, tmp_path: Path) -> None:
-    arguments = ["run", "--inbox", str(place.county / "inbox"), "--as-of", AS_OF, "--output", str(tmp_path)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "send_returns.cli", *arguments, "--mode", "full"],
-        env=place.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    started = _wait_for_children(psutil.Process(process.pid))
-    process.send_signal(signal.SIGINT)
-    process.wait(timeout=60)
-    _, alive = psutil.wait_procs(started, timeout=30)
-    assert not alive
-    done = place.send_returns(*arguments)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _wait_for_children(process: psutil.Process) -> list[psutil.Process]:

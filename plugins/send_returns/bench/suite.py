@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from send_returns import clock, warehouse
+from send_returns import clock, demonstration, warehouse
 from send_returns import settings as settings_module
 from send_returns.failure import Failure
-from send_returns.identity import pseudonyms
 from send_returns.settings import Settings, code_version
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def bench(*, children: int, seed: int, as_of: date, only: Sequence[str] | None =
     warehouse.stop_server(settings, remove=True)
     shutil.rmtree(home)
     home.mkdir(mode=0o700)
-    pseudonyms.new(settings, pseudonyms.MARTS)
+    demonstration.make_keys(settings, lambda _: None)
     try:
         if "simulation" in wanted:
             _simulate(settings, children=children, seed=seed, as_of=as_of)
