@@ -27,6 +27,12 @@ def scratch(settings: Settings) -> Iterator[Settings]:
             warehouse.migrate(database)
             yield database
         finally:
+            # A pool of connections may not have been collected yet.
+            connection.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                " where datname = %s and backend_type = 'client backend'",
+                [NAME],
+            )
             connection.execute(sql.SQL("drop database {}").format(name))
 
 
