@@ -1,15 +1,15 @@
 """The indicators of a built county against the truth that its simulation wrote: without mess, and with suppliers'."""
 
 import csv
+import shutil
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from send_returns import stages, warehouse
+from send_returns import demonstration, stages, warehouse
 from send_returns.bench.dbt import linked
 from send_returns.bench.scratch import scratch
-from send_returns.identity import pseudonyms
 from send_returns.settings import Settings
 from send_returns.simulate import simulate
 
@@ -27,11 +27,12 @@ def against_truth(settings: Settings, *, children: int, seed: int, as_of: date) 
         folder = settings.folder("truth")
         simulate(folder, children=children, seed=seed, as_of=as_of, mess=mess)
         with scratch(settings) as database:
-            pseudonyms.new(database, pseudonyms.MARTS)
+            demonstration.make_keys(database, lambda _: None)
             run_id = linked(database, folder / "inbox", as_of)
             for layer in stages.LAYERS:
                 stages.build(database, run_id, layer)
             yield {"mess": mess, **compared(of_simulation(folder / "truth"), of_mart(database))}
+        shutil.rmtree(folder)
 
 
 def compared(truth: Mapping[str, Headline], found: Mapping[str, Headline]) -> dict[str, Any]:
