@@ -24,3 +24,12 @@ def built(
         dbt.build(settings, "r1", "intermediate")
         dbt.build(settings, "r1", "returns")
         yield settings
+
+
+@pytest.fixture
+def copy(
+    built: Settings, copy_of: Callable[[Settings, Path], AbstractContextManager[Settings]], tmp_path: Path
+) -> Iterator[Settings]:
+    """A copy of it, to be changed."""
+    with copy_of(built, tmp_path / "home") as settings:
+        yield settings
