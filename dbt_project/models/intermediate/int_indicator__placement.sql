@@ -193,7 +193,7 @@ home as (
             entry.started_on + make_interval(months => {{ threshold('home_education_return') }})
         )::date
         -- Who is too old for school left home education for something else.
-        and coalesce({{ is_school_age('child.date_of_birth_on', 'entry.ended_on') }}, true) as has_returned
+        and coalesce({{ age_at('child.date_of_birth_on', school_year_eve('entry.ended_on')) }} <= 15, true) as has_returned
     from {{ ref('int_home_education__entered') }} as entry
     left join {{ ref('int_child__identified') }} as child
         on entry.person_id = child.person_id

@@ -19,7 +19,8 @@ Headline = tuple[str, str, str, float | None, float | None, float | None]
 
 
 def against_truth(settings: Settings, *, children: int, seed: int, as_of: date) -> Iterator[dict[str, Any]]:
-    """For each level of mess: how many measures have a truth, how many are exactly that, and how far off the worst is.
+    """For each level of mess: how many measures have a truth, how many are exactly that, which are not, and how far off
+    the worst is.
 
     `furthest_share`: of the measure `furthest`, how far its numerator is off, of what it is divided by or of itself.
     """
@@ -44,6 +45,7 @@ def compared(truth: Mapping[str, Headline], found: Mapping[str, Headline]) -> di
     return {
         "measures": len(told),
         "exact": len(told) - len(other),
+        "others": " ".join(other),
         "available": sum(said[2] == "ok" for said in told.values()),
         "elsewhere": sum(measure not in found or found[measure][:3] != told[measure][:3] for measure in other),
         "furthest": furthest,
