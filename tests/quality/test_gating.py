@@ -1,3 +1,4 @@
+import csv
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 from send_returns.failure import Failure
 from send_returns.quality import GateFailed, expectation, gate, gating, rules
 from send_returns.quality.rules import Rule
-from send_returns.settings import Settings
+from send_returns.settings import PROJECT, Settings
 
 CANARY = "Zyxwvut"
 
@@ -112,6 +113,13 @@ def test_a_torn_thread_is_on_record_by_its_check_and_stops_nothing(
     failed = _rows(connection, "select rule, is_blocking, message from audit.check_result where outcome <> 'pass'")
     assert failed == [("evidence.GT03", False, "Not within its band: Children on List 2 are in the census.")]
     assert _rows(connection, "select record_key from audit.finding where rule = 'evidence.GT03'") == [("GT03",)]
+
+
+def test_every_check_of_the_golden_thread_is_a_rule_by_its_name() -> None:
+    with (PROJECT / "dbt_project" / "seeds" / "golden_thread_checks.csv").open(encoding="utf-8", newline="") as file:
+        named = {f"evidence.{row['check_code']}": row["check_name"] for row in csv.DictReader(file)}
+    told = {rule.code: rule.message for rule in rules.load(date(2026, 10, 31), "gate") if rule.code in named}
+    assert told == {code: f"Not within its band: {name}." for code, name in named.items()}
 
 
 def test_every_failing_row_is_on_record_once_and_without_its_values(
